@@ -1,0 +1,1 @@
+"""The terminal: `shuqiao <noun> <verb>`. Calls exchange alone; decides nothing about data."""

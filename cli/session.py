@@ -1,0 +1,75 @@
+"""Opens the hub for one command and turns the hub's errors into one line and an exit code."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from cli.output import say
+from exchange.access import Actor, local_administrator
+from exchange.hub import Hub, open_hub
+from exchange.runs import as_ours
+from schemas.errors import Denied, Held, HubError, InputError, StateError
+
+#: Exit codes: what a script can tell apart. 2 is also what a wrong option gives.
+EXIT_CODES: tuple[tuple[type[HubError], int], ...] = ((InputError, 2), (Held, 3), (Denied, 4), (StateError, 5))
+
+_INSIST_SECONDS = 5.0  # long enough for closing the hub in order
+
+
+def exit_code(error: HubError) -> int:
+    """Returns the exit code for an error: 2 input, 3 held, 4 denied, 5 state, 1 all others."""
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+@contextmanager
+def _insisting() -> Iterator[None]:
+    """Repeats an interruption until the command ends: a library that calls back into Python may swallow the first."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored by the caller, or a test's own
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        signal.setitimer(signal.ITIMER_REAL, _INSIST_SECONDS)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def errors_as_sentences() -> Iterator[None]:
+    """Prints any error as one sentence on standard error and exits with its code; a broken pipe ends quietly."""
+    try:
+        with _insisting():
+            yield
+        return
+    except HubError as error:
+        failure, code = error, exit_code(error)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    except KeyboardInterrupt:
+        failure, code = HubError("已中断", "", "再次运行会从最后完成的一步继续", code="INTERRUPTED"), 130
+    except UnicodeEncodeError:
+        failure, code = (
+            InputError("参数中有不是文字的字符", "参数应为UTF-8文本", "请检查终端的编码", code="NOT_TEXT"),
+            2,
+        )
+    except Exception as error:  # noqa: BLE001 - the edge of the program; a library's text may hold values
+        failure, code = as_ours(error), 1
+    say(str(failure))
+    raise SystemExit(code) from None
+
+
+@contextmanager
+def hub() -> Iterator[tuple[Hub, Actor]]:
+    """Opens the hub as the local administrator for one command."""
+    with errors_as_sentences(), open_hub() as opened:
+        yield opened, local_administrator()

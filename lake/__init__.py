@@ -1,0 +1,1 @@
+"""Where data rests: landing, staging, quarantine, tables, changes, serving tables. Holds no key, knows no user."""

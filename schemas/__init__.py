@@ -1,0 +1,1 @@
+"""What data means: elements, code sets, identifiers, contracts, findings, errors. No database, no network."""

@@ -1,0 +1,129 @@
+"""Permission first, an event for every act, and a chain that shows any change of the log."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+import exchange
+from catalog.stores import audit as store
+from exchange import audit, connections, datasets, entries, sync
+from exchange.access import ACTIONS, Actor, allowed, local_administrator
+from exchange.audit import USE_CASES, link
+from schemas.errors import Denied
+from tests.exchange.small_city import citizen_id
+
+FOLDER = Path(exchange.__file__).parent
+STRANGER = Actor("stranger", frozenset({"window"}))
+
+
+def modules():
+    """Imports every module of exchange."""
+    return [importlib.import_module(f"exchange.{path.stem}") for path in FOLDER.glob("*.py") if path.stem != "__init__"]
+
+
+def test_every_use_case_has_an_action_and_every_action_a_use_case():
+    """Each public function that takes a hub and an actor is declared with an action; each action is declared once."""
+    assert len(modules()) > 20
+    # Publishing is part of apply and checked inside it; signing in has no actor yet.
+    declared = set(USE_CASES) | {"entry.publish", "session.sign_in"}
+    assert declared == set(ACTIONS)
+    for module in modules():
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ != module.__name__ or name.startswith("_"):
+                continue
+            parameters = list(inspect.signature(function).parameters)[:2]
+            steps = {
+                "extract_run", "validate_run", "publish_run", "hold", "require", "record_read", "failing",
+                "require_department", "require_entry", "run_handed_in", "sight_of",
+            }  # fmt: skip
+            if parameters == ["hub", "actor"] and name not in steps:
+                assert f"{module.__name__}.{name}" in USE_CASES.values(), name
+
+
+def test_every_use_case_writes_its_event():
+    """The source of exchange records an event under the name of every action."""
+    recorded, writers = set(), {"record", "record_read", "hold", "_keep_trial"}
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in writers:
+                recorded |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    # `sync.run` is begin, extract, validate and publish, each with its own event.
+    assert set(ACTIONS) - recorded == {"sync.run"}
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda hub: entries.apply(hub, STRANGER, "text", "name"),
+        lambda hub: connections.set_connection(hub, STRANGER, "police", "postgresql://u:secretpass@h/d"),
+        lambda hub: sync.run(hub, STRANGER, "person"),
+        lambda hub: datasets.lookup(hub, STRANGER, "person", citizen_id(1)),
+        lambda hub: datasets.query(hub, STRANGER, f"select '{citizen_id(1)}'"),
+    ],
+)
+def test_a_denial_is_an_event_and_holds_no_value(hub, act):
+    """An actor without the role is refused in plain words; the denial is recorded without what was asked for."""
+    with pytest.raises(Denied, match="stranger"):
+        act(hub)
+    with hub.transaction() as connection:
+        [recorded] = store.read(connection)
+    assert (recorded.event.result, recorded.event.actor_name) == ("denied", "stranger")
+    assert citizen_id(1) not in repr(recorded) and "secretpass" not in repr(recorded)
+
+
+def test_the_local_administrator_may_do_everything():
+    """The user of the process is the administrator of this machine's hub."""
+    actor = local_administrator("scheduler")
+    assert actor.name and actor.channel == "scheduler"
+    assert all(allowed(actor, action) for action in ACTIONS)
+
+
+def test_chain_vectors():
+    """The chain's hash of two published records comes out right."""
+    first = link({"action": "QUERY", "actor": "u01", "seq": 1}, store.GENESIS)
+    assert first == "84c9573ceeeac8c8698a084557fa53b52e2b4dbf5d7943ef566373a0b18fc8bb"
+    second = link({"action": "EXPORT", "actor": "u01", "seq": 2}, first)
+    assert second == "968b76730e89c9f4a2dd8ac8c123f9f5440cc7b4a46db598ea0fec2d0ec377f2"
+
+
+@pytest.fixture
+def logged(hub, admin):
+    """A log of five linked events."""
+    for _ in range(5):
+        entries.list_entries(hub, admin)
+    audit.extend_chain(hub)
+    return hub
+
+
+def tamper(hub, statement):
+    """Changes the log as the owner of the database could: with the guards off."""
+    with hub.engine.begin() as connection:
+        connection.execute(text("set local session_replication_role = replica"))
+        connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ("update hub.audit_events set action = 'EXPORT' where seq = 3", 3),
+        ("delete from hub.audit_events where seq = 2", 2),
+        ("delete from hub.audit_chain where number = 4", 5),
+        ("update hub.audit_events set ts = ts + interval '1 second' where seq = 5", 5),
+        (
+            "update hub.audit_chain set seq = case seq when 2 then -3 else -2 end where seq in (2, 3);"
+            "update hub.audit_chain set seq = -seq where seq < 0",
+            3,
+        ),
+    ],
+)
+def test_the_chain_shows_what_was_changed(logged, admin, change, broken):
+    """An edited, deleted, unlinked or re-ordered event is found, by its number."""
+    assert audit.verify(logged, admin).holds
+    for statement in change.split(";"):
+        tamper(logged, statement)
+    found = audit.verify(logged, admin)
+    assert (found.holds, found.broken_seq) == (False, broken)
