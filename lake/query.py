@@ -226,8 +226,9 @@ class Result:
         begun = time.monotonic()
         # A recursion without an end or a join of everything with everything never comes back by itself.
         limit = threading.Timer(max(self._left, 0), self._duck.interrupt)
-        limit.start()
+        limit.daemon = True  # an interrupt may strike before the `finally`; the process must not wait for the limit
         try:
+            limit.start()
             return step()
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
             late = time.monotonic() - begun >= self._left

@@ -12,7 +12,7 @@ from exchange.drafting import ItemChoice
 from exchange.preview import masked
 from exchange.upload_files import upload_attachment
 from schemas.entry import Attachment, Item, Subject
-from schemas.errors import ContractError, Denied, InputError, StateError
+from schemas.errors import ContractError, Denied, InputError, NotFound, StateError
 from tests.exchange.small_city import PROVIDER, citizen_id, contract, people, unattached
 from tests.exchange.test_uploads import workbook
 
@@ -160,10 +160,11 @@ def test_another_department_cannot_touch(drafted, admin, hub):
         lambda: attachments.revoke(hub, STRANGER, DATASET, "x"),
         lambda: attachments.close(hub, STRANGER, DATASET),
         lambda: preview.preview(hub, STRANGER, DATASET),
-        lambda: attachments.decide(hub, EDITOR, DATASET, True, ""),
     ):
-        with pytest.raises(Denied):
+        with pytest.raises(NotFound):
             act()
+    with pytest.raises(Denied):
+        attachments.decide(hub, EDITOR, DATASET, True, "")
     assert attachments.list_attachments(hub, STRANGER) == []
 
 

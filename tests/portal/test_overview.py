@@ -60,7 +60,7 @@ def test_failed_and_held_batches_wait_on_the_overview(sign, source, hub):
     assert (day["held"], day["failed"]) == (1, 0)
     assert "减少60.00%" in day["waiting"][0]["says"]
     page = sign("data_admin", login="boss").get("/").text
-    assert "减少60.00%" in page and "<caption>暂缓发布 1 个，失败 0 个</caption>" in page
+    assert "减少60.00%" in page and "<caption>暂缓发布 1 个，失败 0 个" in page
 
 
 def test_airflow_that_is_down_is_said(sign, source):

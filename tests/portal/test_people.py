@@ -130,7 +130,7 @@ def test_people_from_a_workbook(sign):
     assert "没有导入任何内容" in page.text and "A 登录名" in page.text and "li.si" not in head.get("/people").text
     done = post(head, "/people/import", files=filled(good))
     assert first_of(done) and "li.si" in head.get("/people").text
-    assert "不是可读的" in post(head, "/people/import", files={"file": ("a.xlsx", b"\x89PNG")}).text
+    assert "文件不是工作簿，而是PNG图片" in post(head, "/people/import", files={"file": ("a.xlsx", b"\x89PNG")}).text
 
 
 def test_the_own_account_and_lists_over_the_api(sign, hub):

@@ -19,7 +19,7 @@ def test_import_and_list(sign):
     assert client.get("/systems/template").content[:2] == b"PK"
     wrong = send(client, sheet(system("人口系统", "留着")))
     assert wrong.status_code == 200 and "<td>J2</td>" in wrong.text and "全部没有导入" in wrong.text
-    assert "不是 .xlsx 工作簿" in send(client, b"nothing").text
+    assert "文件不是工作簿" in send(client, b"nothing").text
     assert send(client, sheet(system("人口系统"), system("旧台账", "清理"))).headers["location"] == "/systems"
     page = client.get("/systems")
     assert "人口系统" in page.text and "未编目" in page.text and "已导入 2 个" in page.text

@@ -81,7 +81,7 @@ def test_every_table_of_every_page_is_a_file(busy_hub, sign):
         seen.add(place)
         text = client.get(address).text
         shown = tables_of(text)
-        links = [unescape(link) for link in re.findall(r'href="([^"]+)" download', text)]
+        links = [unescape(link) for link in re.findall(r'href="([^"]+[.](?:xlsx|csv)[?][^"]+)" download', text)]
         assert len(links) == 2 * len(shown), address
         for number, link in enumerate(links):
             answer, table = client.get(link), shown[number // 2]

@@ -9,6 +9,7 @@ import time
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from exchange.settings import Settings
 from runtime import places, processes
@@ -67,14 +68,16 @@ def test_a_portal_left_by_a_killed_supervisor_is_ended(portal, settings):
     later.stop()
 
 
-def test_a_portal_that_cannot_start_is_said(settings, monkeypatch):
+def test_a_portal_that_cannot_start_is_said(settings):
     """A portal that dies again and again is an error that names its log."""
-    monkeypatch.setenv("SHUQIAO_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/none")
-    portal = PortalProcess(settings)
+    nowhere = SecretStr("postgresql+psycopg://nobody@127.0.0.1:1/none")
+    portal = PortalProcess(settings.model_copy(update={"database_url": nowhere}))
     portal.start()
-    with pytest.raises(SetupError, match=r"portal\.log"):
-        portal.wait_ready(60)
-    portal.stop()
+    try:
+        with pytest.raises(SetupError, match=r"portal\.log"):
+            portal.wait_ready(60)
+    finally:
+        portal.stop()
     assert "DATABASE" in (settings.var / "log" / "portal.log").read_text("utf-8")
 
 
