@@ -191,7 +191,13 @@ def _change_database(today: Day, server: Server, at: datetime, spared: dict[str,
 
 def _timed(today: Day, batch: pa.RecordBatch, at: datetime) -> pa.RecordBatch:
     name = _TIME_COLUMN[today.dataset]
-    return batch.set_column(batch.schema.get_field_index(name), name, _times(at, batch.num_rows))
+    times = _times(at, batch.num_rows)
+    if today.dataset == "death":
+        # A certificate that is new today may also be changed or taken back today, and that comes after.
+        for later, flag in ((timedelta(seconds=1), "U"), (timedelta(seconds=2), "D")):
+            has_flag = pc.fill_null(pc.equal(batch.column("cd_operation"), flag), False)
+            times = pc.if_else(has_flag, _times(at + later, batch.num_rows), times)
+    return batch.set_column(batch.schema.get_field_index(name), name, times)
 
 
 def _times(at: datetime, rows: int) -> pa.Array:
