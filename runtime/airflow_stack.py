@@ -18,6 +18,7 @@ from runtime import places, processes
 from runtime.airflow_api import USER, AirflowApi
 from runtime.places import ROOT, Places
 from runtime.postgres import Cluster, free_port, is_free
+from runtime.restarts import Restarts
 from schemas.errors import SetupError
 
 DATABASE = "airflow"
@@ -30,7 +31,6 @@ _COMMANDS = {
 }
 _READY_SECONDS = 180
 #: How often a part that died is started again before the stack gives up.
-_RESTARTS = 5
 
 
 class AirflowStack:
@@ -44,7 +44,7 @@ class AirflowStack:
         # No one else works in this folder, so whoever does is a process of this stack.
         self._work = self._places.airflow / "work"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._restarts = 0
+        self._restarts = Restarts()
         self._environment: dict[str, str] = {}
         self.port = 0
 
@@ -105,8 +105,7 @@ class AirflowStack:
         """Starts again what has died and returns its names; raises SetupError when that does not help."""
         dead = [part for part, process in self._running.items() if process.poll() is not None]
         for part in dead:
-            self._restarts += 1
-            if self._restarts > _RESTARTS:
+            if not self._restarts.allow(part):
                 raise _not_ready(part, self._places.log)
             self._spawn(part)
         return dead

@@ -10,10 +10,10 @@ from exchange.settings import Settings, environment_for
 from runtime import places, processes
 from runtime.places import ROOT, Places
 from runtime.postgres import free_port, is_free
+from runtime.restarts import Restarts
 from schemas.errors import SetupError
 
 _READY_SECONDS = 60
-_RESTARTS = 5
 _END_SECONDS = 10
 
 
@@ -25,7 +25,7 @@ class PortalProcess:
         self._places = Places(settings.var)
         self._record = self._places.run / "portal.json"
         self._running: subprocess.Popen[bytes] | None = None
-        self._restarts = 0
+        self._restarts = Restarts()
         self.port = 0
 
     @property
@@ -75,8 +75,7 @@ class PortalProcess:
         """Starts the portal again when it has died; returns whether it had. Raises SetupError when that is no help."""
         if self._running is None or self._running.poll() is None:
             return False
-        self._restarts += 1
-        if self._restarts > _RESTARTS:
+        if not self._restarts.allow("portal"):
             raise _not_ready(self._places)
         self._spawn()
         return True

@@ -173,8 +173,8 @@ def test_doctor_finds_what_is_wrong(hub, tmp_path):
 
 
 def start(hub, *arguments: object, **more) -> "subprocess.Popen[bytes]":
-    """Starts a command as a process of its own."""
-    command = [sys.executable, "-m", "cli", *map(str, arguments)]
+    """Starts a command as a process of its own, with Ctrl-C as a terminal has it: a build server may ignore it."""
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "cli", *map(str, arguments)]
     environment = dict(os.environ) | dict(hub.env)  # noqa: TID251
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, **more)
 
