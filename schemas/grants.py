@@ -1,6 +1,6 @@
 """What a grant gives: which items in which state, which rows, for what, how, how much and how long.
 
-One grant is what one approved request made (domain.md 4.3, R-12, R-15, R-34). Lake's rewriter reads it for SQL, look-ups,
+One grant is what one approved request made (domain.md 4.3, R-12, R-15, R-34). The rewriter reads it for SQL, look-ups,
 files and subscriptions alike, so that every way out gives the same. Pure data; decides nothing about people.
 """
 
@@ -64,7 +64,7 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class RowFilter:
-    """Which rows: those whose region item begins with one of the prefixes, and that meet every predicate. Empty: all."""
+    """Which rows: the region item begins with one of the prefixes, and every predicate is met. Empty: all rows."""
 
     region_item: str | None = None
     region_prefixes: tuple[str, ...] = ()
