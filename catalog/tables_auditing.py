@@ -61,7 +61,7 @@ audit_chain = Table(
     Column("format", Integer, nullable=False, server_default=text("1")),
 )
 
-# A batch closes links `first_number` to `last_number`; every event of a transaction before `horizon` is in it or before.
+# A batch closes links `first_number` to `last_number`; events of transactions before `horizon` are in it or before.
 audit_batches = Table(
     "audit_batches",
     metadata,

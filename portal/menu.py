@@ -40,6 +40,7 @@ PLACES: tuple[Place, ...] = (
     Place("/people", "人员", "person.list"),
     Place("/departments", "部门", "department.list"),
     Place("/audit", "审计", "audit.list"),
+    Place("/alerts", "告警", "alert.list"),
 )
 
 

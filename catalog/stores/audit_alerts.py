@@ -1,4 +1,4 @@
-"""Alerts over the audit log: measuring accounts, keeping what passed a threshold. Holds account names, no person's value."""
+"""Alerts over the audit log: measuring accounts, keeping what passed a threshold. Holds accounts, no person's value."""
 
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -51,7 +51,7 @@ _PERSONS = """
                case when h.hash is null then row_count end rows
         from hub.audit_events e left join lateral unnest(e.subject_key_hashes) h(hash) on true
         where ts >= :since and result = 'success' and channel <> 'scheduler'
-          and (e.subject_key_hashes <> '{{}}'::text[] or (action = 'EXPORT' and object_type <> 'audit' and row_count > 0))
+          and (e.subject_key_hashes <> '{{}}'::text[] or (action = 'EXPORT' and row_count > 0))
           and object_type <> 'audit'
     ) one
     {where} group by actor_id, {span} having count(distinct hash) + coalesce(sum(rows), 0) {compare} :allowed
@@ -86,7 +86,7 @@ def persons(connection: Connection, span: str, since: datetime, allowed: int) ->
 
 
 def at_night(connection: Connection, since: datetime, hours: tuple[int, int], allowed: int) -> list[Measured]:
-    """Lists accounts that looked at `allowed` subjects or more between two hours of Beijing time, over midnight or not."""
+    """Lists accounts that looked at `allowed` subjects or more between two hours of Beijing time."""
     statement = _PERSONS.format(span=_NIGHT, where=_NIGHT_WHERE, compare=">=")
     return _measured(connection, statement, {"since": since, "allowed": allowed, "from": hours[0], "until": hours[1]})
 

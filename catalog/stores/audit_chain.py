@@ -281,7 +281,7 @@ def archive(connection: Connection, made: Archive) -> int:
 
 
 def batches_before(connection: Connection, moment: str) -> Sequence[Batch]:
-    """Lists the batches, from the oldest not archived, whose every event is before a moment (as the batch writes it)."""
+    """Lists the batches, from the oldest not archived, whose every event is before a moment (as batches write it)."""
     done = last_archive(connection)
     out = []
     for batch in batches(connection, (done.last_batch if done else 0) + 1):
@@ -292,7 +292,7 @@ def batches_before(connection: Connection, moment: str) -> Sequence[Batch]:
 
 
 def first_personal_since(connection: Connection, moment: datetime) -> int | None:
-    """Returns the first link, from a moment on, of an event about persons: subject keys asked for or rows handed out."""
+    """Returns the first link from a moment on of an event about persons: keys asked for or rows handed out."""
     query = (
         select(func.min(audit_chain.c.number))
         .join(audit_events, audit_events.c.seq == audit_chain.c.seq)

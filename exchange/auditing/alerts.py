@@ -119,5 +119,5 @@ def handle_alert(hub: Hub, actor: Actor, alert_id: int, opinion: str) -> AlertVi
 
 
 def _view(alert: Alert) -> AlertView:
-    names = {"rule_name": RULE_NAMES.get(alert.rule, alert.rule), "state_name": STATE_NAMES[alert.state]}
-    return AlertView(**asdict(alert), **names)
+    rule, state = RULE_NAMES.get(alert.rule, alert.rule), STATE_NAMES[alert.state]
+    return AlertView(**asdict(alert), rule_name=rule, state_name=state)

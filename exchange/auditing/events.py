@@ -110,7 +110,7 @@ def find_person(
     return _page(hub, actor, ("audit.person", wanted), before, limit, {"subject_key_hashes": subjects})
 
 
-def _page(  # noqa: PLR0917 - one page of one search
+def _page(
     hub: Hub, actor: Actor, asked: tuple[str, Filter], before: int | None, limit: int, facts: Mapping[str, Any]
 ) -> EventPage:
     action, wanted = asked

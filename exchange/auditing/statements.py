@@ -106,7 +106,7 @@ def make_statement(
 
 def _line(recorded: Recorded, offices: dict[str, str], titles: dict[str, str]) -> StatementLine:
     event = recorded.event
-    roles: dict[str, str] = {**ROLE_NAMES}
+    roles: dict[str, str] = dict(ROLE_NAMES.items())
     office = offices.get(event.dept_code or "", "") or "平台管理单位"
     return StatementLine(
         at=event.ts,
