@@ -1,4 +1,4 @@
-"""`shuqiao audit`: seal, anchor, verify, export and archive the audit log; reading it is the auditors', on the portal."""
+"""`shuqiao audit`: seal, anchor, verify, export, archive the audit log; reading it is the auditors', on the portal."""
 
 import io
 import sys
