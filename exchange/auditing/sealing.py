@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -122,6 +124,19 @@ def watch(hub: Hub, actor: Actor, stop: threading.Event) -> None:
         except HubError as error:
             _log.warning("audit sealer: %s", error.code)
         stop.wait(every)
+
+
+@contextmanager
+def keep_watching(hub: Hub, actor: Actor) -> Iterator[None]:
+    """Keeps the standing sealer at work beside what the block does."""
+    stop = threading.Event()
+    thread = threading.Thread(target=watch, args=(hub, actor, stop), name="audit-sealer", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(10)
 
 
 def _signs_here(hub: Hub) -> bool:

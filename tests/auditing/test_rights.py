@@ -49,7 +49,7 @@ def refused(hub, statement):
 
 @pytest.mark.parametrize("separate", [False, True])
 def test_the_hubs_role_cannot_change_the_log(own, separate):
-    """It may read and add; updating, deleting and emptying is refused, before and after the log has an owner of its own."""
+    """It may read and add; updating, deleting, emptying is refused, before and after the log has its own owner."""
     hub, admin_url = own
     if separate:
         assert sealing.protect(hub, Actor("dba", frozenset({"administrator"})), admin_url)

@@ -1,4 +1,4 @@
-"""Sealing: no gap by late committers, nothing lost by kill -9, two at once, many writers, legacy links, a restored dump."""
+"""Sealing: no gap by late committers, nothing lost by kill -9, many writers, legacy links, a restored dump."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
@@ -34,7 +35,7 @@ def test_chain_vectors():
 
 
 def test_a_transaction_that_commits_late_leaves_no_gap(hub, admin):
-    """An event with a lower number that is committed later holds the later ones back, and is sealed before none is lost."""
+    """An event with a lower number that is committed later holds the others back; none is lost."""
     with hub.engine.connect() as slow:
         transaction = slow.begin()
         store.append(slow, event(hub.clock.now(), 1))  # takes number 1 and stays open
@@ -89,43 +90,38 @@ def test_small_batches_hold_the_same_as_a_large_one(hub, admin):
     assert verification.verify(hub, admin).holds
 
 
+def write(hub, number, committed):
+    """Writes events, some late, some rolled back, each in a transaction of its own."""
+    for turn in range(25):
+        with hub.engine.connect() as connection:
+            transaction = connection.begin()
+            seq = store.append(connection, event(hub.clock.now(), turn))
+            time.sleep(0.001 * ((number * turn) % 7))
+            if turn % 9 == 8:
+                transaction.rollback()
+            else:
+                transaction.commit()
+                committed.append(seq)
+
+
+def keep_sealing(hub, stop):
+    """Seals small batches until told to stop."""
+    while not stop.is_set():
+        seal_pending(hub, size=10)
+
+
 def test_eight_writers_and_two_sealers_at_once(hub, admin):
     """With late commits, rollbacks and two sealers, every committed event is linked once and the chain holds."""
-    stop, committed, failures = threading.Event(), [], []
-
-    def write(number):
-        try:
-            for turn in range(25):
-                with hub.engine.connect() as connection:
-                    transaction = connection.begin()
-                    seq = store.append(connection, event(hub.clock.now(), turn))
-                    time.sleep(0.001 * ((number * turn) % 7))
-                    if turn % 9 == 8:
-                        transaction.rollback()
-                    else:
-                        transaction.commit()
-                        committed.append(seq)
-        except Exception as error:  # noqa: BLE001 - told by the main thread
-            failures.append(error)
-
-    def keep_sealing():
-        try:
-            while not stop.is_set():
-                seal_pending(hub, size=10)
-        except Exception as error:  # noqa: BLE001
-            failures.append(error)
-
-    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    sealers = [threading.Thread(target=keep_sealing) for _ in range(2)]
-    for thread in (*writers, *sealers):
-        thread.start()
-    for thread in writers:
-        thread.join()
-    stop.set()
-    for thread in sealers:
-        thread.join()
+    stop, committed = threading.Event(), []
+    with ThreadPoolExecutor(10) as pool:
+        sealers = [pool.submit(keep_sealing, hub, stop) for _ in range(2)]
+        writers = [pool.submit(write, hub, number, committed) for number in range(8)]
+        for each in writers:
+            each.result()
+        stop.set()
+        for each in sealers:
+            each.result()
     seal_pending(hub)
-    assert not failures
     assert sorted(linked(hub)) == sorted(committed) and len(committed) == 8 * 23
     found = verification.verify(hub, admin)
     assert found.holds and found.unsealed == 1 and found.batches > 1
@@ -153,7 +149,7 @@ with open_hub(settings) as hub:
 
 @pytest.mark.parametrize("sleep", [0, 30])
 def test_a_killed_sealer_leaves_whole_batches(hub, admin, sleep):
-    """kill -9 between batches or inside one leaves whole batches; the next sealer goes on without loss or doubling."""
+    """A kill -9 between batches or inside one leaves whole batches; the next sealer goes on without loss or doubling."""
     add(hub, 40)
     program = _SEALER.format(var=str(hub.settings.var), url=hub.database_url, sleep=sleep)
     child = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -174,7 +170,7 @@ def test_a_killed_sealer_leaves_whole_batches(hub, admin, sleep):
 
 
 def test_links_from_before_there_were_batches_go_on(hub, admin):
-    """The links that an older hub made stay as they are; the first batch closes them and the chain goes on from them."""
+    """The links that an older hub made stay as they are; the first batch closes them, the chain goes on."""
     add(hub, 3)
     with hub.engine.begin() as connection:
         previous = GENESIS
