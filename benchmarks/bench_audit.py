@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench_audit [--seconds 5] [--writers 8]
 
-Each side has a database of its own on one cluster, fsync on. `before` is migration 0002; `sealed` is
-0003 (more columns, an index of key hashes) with a sealer every second; `in_act` extends the chain inside each act, under
-its lock: the queue that sealing avoids.
+Each side has a database of its own on one cluster, fsync on. `before` is migration 0002; `unsealed` is
+0003 (more columns, an index of key hashes) alone, `sealed` with a sealer every second beside it; `in_act` extends the
+chain inside each act, under its lock: the queue that sealing avoids.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def main() -> None:
         cluster = Cluster(*places)
         cluster.start()
         try:
-            for side in ("before", "sealed", "in_act"):
+            for side in ("before", "unsealed", "sealed", "in_act"):
                 rate = measure(cluster, side, given.writers, given.seconds)
                 facts = {"bench": "audit", "side": side, "writers": given.writers, "events_a_second": round(rate)}
                 print(json.dumps(facts), flush=True)

@@ -149,7 +149,7 @@ with open_hub(settings) as hub:
 
 @pytest.mark.parametrize("sleep", [0, 30])
 def test_a_killed_sealer_leaves_whole_batches(hub, admin, sleep):
-    """A kill -9 between batches or inside one leaves whole batches; the next sealer goes on without loss or doubling."""
+    """A kill -9 between batches or inside one leaves whole batches; the next sealer goes on."""
     add(hub, 40)
     program = _SEALER.format(var=str(hub.settings.var), url=hub.database_url, sleep=sleep)
     child = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)

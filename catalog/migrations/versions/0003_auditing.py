@@ -22,7 +22,6 @@ def upgrade() -> None:
     op.add_column('audit_events', sa.Column('tx', sa.BigInteger(), server_default=sa.text('0'), nullable=False), schema='hub')
     op.execute('alter table hub.audit_events alter column tx set default txid_current()')
     op.create_index('ix_audit_events_tx', 'audit_events', ['tx'], schema='hub')
-    op.create_index('ix_audit_events_actor', 'audit_events', ['actor_id', 'seq'], schema='hub')
     op.create_index('ix_audit_events_ts', 'audit_events', ['ts'], schema='hub', postgresql_using='brin')
     op.create_index('ix_audit_events_subjects', 'audit_events', ['subject_key_hashes'], schema='hub',
                     postgresql_using='gin', postgresql_where=sa.text("subject_key_hashes <> '{}'::text[]"))
