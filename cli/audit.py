@@ -73,7 +73,7 @@ def seal(
     """
     with hub() as (opened, actor):
         if watch:
-            sealing.watch(opened, actor, threading.Event())
+            sealing.watch(opened, threading.Event())
             return
         made = sealing.seal(opened, actor)
     if as_json:

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 
 import uvicorn
 
-from exchange.access import local_administrator
 from exchange.auditing.sealing import keep_watching
 from exchange.hub import open_hub
 from portal.app import create_app
@@ -26,7 +25,7 @@ def main(arguments: list[str]) -> int:
         listening = _listen(given.host, given.port)
         with listening, ExitStack() as opened:
             hub = opened.enter_context(open_hub())
-            opened.enter_context(keep_watching(hub, local_administrator("scheduler")))
+            opened.enter_context(keep_watching(hub))
             host, port = listening.getsockname()[:2]
             sys.stdout.write(f"门户（portal）：http://{host}:{port}\n")
             sys.stdout.flush()

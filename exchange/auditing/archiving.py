@@ -102,7 +102,7 @@ def _written(hub: Hub, actor: Actor, last: Batch) -> tuple[Exported, Path]:
     folder, part = archives(hub) / name, archives(hub) / f".{name}.part"
     for left in (part, folder):  # of an archiving that was killed: the database still has these records
         shutil.rmtree(left, ignore_errors=True)
-    made = write_range(hub, actor, (first, last.number), part)
+    made = write_range(hub, (first, last.number), part, actor.name)
     key = read(hub.settings.audit_key) if exists(hub) else None
     faults, _, covered = offline.check(part, secret=key.secret if key and not key.public else None)
     if faults or not (covered or key is None):

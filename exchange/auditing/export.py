@@ -68,7 +68,7 @@ def export_range(hub: Hub, actor: Actor, since: date, until: date) -> Exported:
         )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / f"audit-{found[0]}-{found[1]}"
-        made = write_range(hub, actor, found, folder)
+        made = write_range(hub, found, folder, actor.name)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
             for path in sorted(folder.iterdir()):
@@ -78,7 +78,7 @@ def export_range(hub: Hub, actor: Actor, since: date, until: date) -> Exported:
     )
 
 
-def write_range(hub: Hub, actor: Actor, span: tuple[int, int], folder: Path) -> Exported:
+def write_range(hub: Hub, span: tuple[int, int], folder: Path, made_by: str) -> Exported:
     """Writes batches first to last into a new folder, for its owner alone; every file is on disk when it returns."""
     folder.mkdir(mode=0o700, parents=True)
     with hub.transaction() as connection:
@@ -89,7 +89,7 @@ def write_range(hub: Hub, actor: Actor, span: tuple[int, int], folder: Path) -> 
     manifest: dict[str, Any] = {
         "format": 1,
         "made_at": moment(hub.clock.now()),
-        "made_by": actor.name,
+        "made_by": made_by,
         "first_number": inside[0].first_number,
         "last_number": inside[-1].last_number,
         "records": count,

@@ -11,7 +11,7 @@ from time import monotonic
 from catalog import audit_rights
 from catalog.engine import make_engine
 from catalog.stores import audit_chain as store
-from exchange.access import Actor
+from exchange.access import Actor, local_administrator
 from exchange.audit import record, use_case
 from exchange.auditing import alerts
 from exchange.auditing.anchor_key import exists
@@ -105,7 +105,7 @@ def separate(administrator_url: str, role: str) -> None:
         engine.dispose()
 
 
-def watch(hub: Hub, actor: Actor, stop: threading.Event) -> None:
+def watch(hub: Hub, stop: threading.Event) -> None:
     """Seals, looks for alerts and signs the day's anchor again and again until told to stop; a failure ends nothing.
 
     Two watchers do no harm: each step is done once, whoever comes first. The anchor is left to the security
@@ -120,17 +120,17 @@ def watch(hub: Hub, actor: Actor, stop: threading.Event) -> None:
                 looked = monotonic()
                 alerts.look(hub)
                 if _signs_here(hub) and due(hub):
-                    make_anchor(hub, actor)
+                    make_anchor(hub, local_administrator("scheduler"))
         except HubError as error:
             _log.warning("audit sealer: %s", error.code)
         stop.wait(every)
 
 
 @contextmanager
-def keep_watching(hub: Hub, actor: Actor) -> Iterator[None]:
+def keep_watching(hub: Hub) -> Iterator[None]:
     """Keeps the standing sealer at work beside what the block does."""
     stop = threading.Event()
-    thread = threading.Thread(target=watch, args=(hub, actor, stop), name="audit-sealer", daemon=True)
+    thread = threading.Thread(target=watch, args=(hub, stop), name="audit-sealer", daemon=True)
     thread.start()
     try:
         yield

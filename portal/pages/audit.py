@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Form, Query
+from pydantic import BaseModel, Field
 
 from exchange.access import ROLE_NAMES
 from exchange.auditing import alerts, events, export, sealing, statements, verification
@@ -26,32 +27,34 @@ def _day(text: str) -> date | None:
         raise InputError("日期的写法不对", "年-月-日，如 2026-01-31", "请改正日期", code="DATE") from None
 
 
+class Chosen(BaseModel):
+    """The fields of the filter, as the address has them."""
+
+    who: str = Field("", max_length=100)
+    department: str = Field("", max_length=18)
+    dataset: str = Field("", max_length=100)
+    action: str = Field("", max_length=20)
+    result: str = Field("", max_length=20)
+    case_no: str = Field("", max_length=100)
+    since: str = Field("", max_length=20)
+    until: str = Field("", max_length=20)
+    before: int | None = None
+
+
 @pages.get("/audit", action="audit.list", title="操作日志", template="audit.html")
-def listed(  # noqa: PLR0913, PLR0917 - the fields of the filter
-    desk: Desk,
-    who: Word = "",
-    department: Word = "",
-    dataset: Word = "",
-    action: Word = "",
-    result: Word = "",
-    case_no: Word = "",
-    since: Word = "",
-    until: Word = "",
-    before: int | None = None,
-) -> dict[str, Any]:
+def listed(desk: Desk, chosen: Annotated[Chosen, Query()]) -> dict[str, Any]:
     """Lists the events that the filter finds."""
-    chosen = {"who": who, "department": department, "dataset": dataset, "action": action, "result": result}
-    chosen |= {"case_no": case_no, "since": since, "until": until}
     fault, found = None, events.EventPage((), None)
     try:
-        search = Search(who, department, dataset, action, result, case_no, _day(since), _day(until))
-        found = events.list_events(desk.hub, desk.actor, search, before)
+        days = (_day(chosen.since), _day(chosen.until))
+        fields = (chosen.who, chosen.department, chosen.dataset, chosen.action, chosen.result, chosen.case_no)
+        found = events.list_events(desk.hub, desk.actor, Search(*fields, *days), chosen.before)
     except InputError as error:
         fault = error
-    more = urlencode({**{name: value for name, value in chosen.items() if value}, "before": found.next or ""})
+    kept = {name: value for name, value in chosen.model_dump(exclude={"before"}).items() if value}
     return {
-        "found": found, "chosen": chosen, "fault": fault, "more": more, "before": before,
-        "actions": events.ACTION_NAMES, "results": events.RESULT_NAMES,
+        "found": found, "chosen": chosen.model_dump(), "fault": fault, "actions": events.ACTION_NAMES,
+        "more": urlencode({**kept, "before": found.next or ""}), "results": events.RESULT_NAMES,
     }  # fmt: skip
 
 

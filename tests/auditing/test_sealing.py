@@ -225,7 +225,7 @@ def test_the_standing_sealer_seals_anchors_and_stops(hub, admin):
     """It seals, signs the day's anchor and stops when told."""
     add(hub, 3)
     stop = threading.Event()
-    thread = threading.Thread(target=sealing.watch, args=(hub, admin, stop))
+    thread = threading.Thread(target=sealing.watch, args=(hub, stop))
     thread.start()
     for _ in range(100):
         with hub.transaction() as connection:
