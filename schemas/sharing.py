@@ -1,10 +1,10 @@
-"""What a request for sharing asks for and what is agreed (domain.md 4.3): content, terms, narrowing. Pure data and rules.
+"""What a request for sharing asks for and what is agreed (domain.md 4.3): content, terms, narrowing. Pure data.
 
 `Terms` are what becomes a grant. Whoever approves may narrow them (items, states, rows, ways, purposes, quota, period)
 and never widen them: `widened` names what would be more than before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from typing import Any, Literal
@@ -55,7 +55,7 @@ class Terms:
     ways: tuple[Way, ...]
     ends: date
     starts: date | None = None
-    quota: Quota = Quota()
+    quota: Quota = field(default_factory=Quota)
     minimum_rows: int = 10
 
 
