@@ -1,6 +1,8 @@
 """A small city for sharing: the police provide a register of people, a human-resources office asks, the authority checks."""
 
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from types import ModuleType
 
@@ -11,10 +13,13 @@ from sqlalchemy import text
 from catalog.stores import departments
 from exchange import entries
 from exchange.access import Actor
+from exchange.hub import open_hub
+from exchange.settings import Settings
 from exchange.sharing import decisions, requests
 from schemas.grants import GrantedItem, Quota, RowFilter
 from schemas.sharing import Content, Terms
-from tests.exchange.conftest import ADMIN, HandClock, hub, settings  # noqa: F401 - fixtures
+from tests.conftest import _fresh
+from tests.exchange.conftest import ADMIN, HandClock
 from tests.exchange.small_city import PROVIDER, contract, csv_server
 
 CONSUMER = "11620400XX00B0031G"
@@ -46,9 +51,8 @@ def no_gx(monkeypatch):
     monkeypatch.setitem(sys.modules, "quality.suite", fake)
 
 
-@pytest.fixture
-def clock():
-    """A clock at 2026-11-23 10:00 in Beijing, a Monday."""
+def monday():
+    """Makes a clock at 2026-11-23 10:00 in Beijing, a Monday."""
     hand = HandClock()
     hand.forward(days=1)
     return hand
@@ -77,9 +81,34 @@ def written(dataset="person", *, region=False, types=(), **changes):
 CONDITIONAL = {"share_type": 2, "share_scope": "全市", "share_condition": "业务协同"}
 
 
-@pytest.fixture
-def city(hub):  # noqa: F811
-    """A hub with three departments and an entry of type 1 (`person`) and one of type 2 (`wage`) in force."""
+class Rehearsal:
+    """Stands in for an engine: every transaction is a savepoint of one that is never committed."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    @contextmanager
+    def begin(self):
+        """Opens a savepoint."""
+        with self.connection.begin_nested():
+            yield self.connection
+
+
+@pytest.fixture(scope="module")
+def whole_city(cluster, _template, tmp_path_factory):
+    """A hub with four departments and an entry of type 1 (`person`) and one of type 2 (`wage`) in force."""
+    folder = tmp_path_factory.mktemp("sharing")
+    with contextmanager(_fresh)(cluster, _template) as url, pytest.MonkeyPatch.context() as patched:
+        fake = ModuleType("quality.suite")
+        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
+        patched.setitem(sys.modules, "quality.suite", fake)
+        chosen = Settings(var=folder / "var", database_url=url, workers=1, dags_file=folder / "dags.py")
+        with open_hub(chosen, monday()) as hub:
+            _fill(hub)
+            yield hub
+
+
+def _fill(hub):
     with hub.transaction() as connection:
         connection.execute(text("insert into hub.regions (code, name, level) values ('620400', '示例市', 1)"))
         for code, name in (
@@ -89,7 +118,14 @@ def city(hub):  # noqa: F811
         connection.execute(text("update hub.departments set region_code = '620400'"))
     entries.apply(hub, ADMIN, written("person"), "a", publish=True)
     entries.apply(hub, ADMIN, written("wage", **CONDITIONAL), "b", publish=True)
-    return hub
+
+
+@pytest.fixture
+def city(whole_city):
+    """The city for one test: what the test does is undone after it."""
+    with whole_city.engine.connect() as connection, connection.begin() as whole:
+        yield replace(whole_city, engine=Rehearsal(connection), clock=monday())
+        whole.rollback()
 
 
 def terms(*, states=None, **changes):
@@ -112,14 +148,14 @@ def content(dataset="person", asked=None, **changes):
     return Content(dataset, asked or terms(), **facts | changes)
 
 
-def sent(hub, dataset="wage", asked=None, **changes):  # noqa: F811
+def sent(hub, dataset="wage", asked=None, **changes):
     """Drafts, submits and sends a request; returns where it stands."""
     number = requests.draft(hub, ANALYST, content(dataset, asked, **changes)).number
     requests.submit(hub, ANALYST, number)
     return requests.send(hub, OWN_REVIEWER, number)
 
 
-def granted(hub, dataset="wage", asked=None, **changes):  # noqa: F811
+def granted(hub, dataset="wage", asked=None, **changes):
     """Takes a request of type 2 up to its grant; returns where it stands."""
     number = sent(hub, dataset, asked, **changes).number
     decisions.pass_on(hub, CHIEF, number)

@@ -78,7 +78,7 @@ def test_verifying_a_plain_number_needs_no_check(city):
     assert sent(city, "person", terms(states={"citizen_id": "plain"}, ways=("verify",))).stage == "supply"
 
 
-def test_type_two_goes_through_authority_and_provider(city, clock):
+def test_type_two_goes_through_authority_and_provider(city):
     """Two working days for the check, ten for the provider, twenty to supply; the grant comes with the approval."""
     moved = sent(city)
     assert (moved.stage, moved.due_on) == ("compliance", date(2026, 11, 25))
@@ -89,7 +89,7 @@ def test_type_two_goes_through_authority_and_provider(city, clock):
     assert (moved.stage, moved.due_on) == ("supply", date(2026, 12, 21))
     grant = binding(city)[0]
     assert (grant.number, grant.request) == (moved.grant, moved.number)
-    assert grant.valid_from == clock.now() and grant.valid_until.isoformat().startswith("2027-11-22T16:00")
+    assert grant.valid_from == city.clock.now() and grant.valid_until.isoformat().startswith("2027-11-22T16:00")
     assert decisions.supply(city, EDITOR, moved.number).stage == "active"
     assert stored(city, moved.number).due_on is None
 
@@ -250,7 +250,7 @@ def test_type_three_is_refused_by_rule_and_may_be_disputed(city):
     """What is not shared is refused at once with its reason; needed for duty, it goes to dispute."""
     from exchange import entries  # noqa: PLC0415
 
-    basis = {"refusal_reason": "1", "refusal_basis": "《居民身份证法》第六条"}
+    basis = {"no_share_reason": "1", "legal_basis": [{"title": "《居民身份证法》", "article": "第六条"}]}
     entries.apply(city, ADMIN, written("closed", share_type=3, **basis), "d", publish=True)
     moved = sent(city, "closed")
     assert moved.stage == "refused"
