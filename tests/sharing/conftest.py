@@ -1,4 +1,4 @@
-"""A small city for sharing: the police provide a register of people, a human-resources office asks, the authority checks."""
+"""A small city for sharing: the police provide a register of people, an office asks, the authority checks."""
 
 import sys
 from contextlib import contextmanager
@@ -111,9 +111,8 @@ def whole_city(cluster, _template, tmp_path_factory):
 def _fill(hub):
     with hub.transaction() as connection:
         connection.execute(text("insert into hub.regions (code, name, level) values ('620400', '示例市', 1)"))
-        for code, name in (
-            (PROVIDER, "示例市公安局"), (CONSUMER, "示例市人社局"), (AUTHORITY, "示例市大数据局"), (OTHER, "示例市文旅局")
-        ):  # fmt: skip
+        names = {PROVIDER: "示例市公安局", CONSUMER: "示例市人社局", AUTHORITY: "示例市大数据局", OTHER: "示例市文旅局"}
+        for code, name in names.items():
             departments.save(connection, code, name, hub.clock.now())
         connection.execute(text("update hub.departments set region_code = '620400'"))
     entries.apply(hub, ADMIN, written("person"), "a", publish=True)

@@ -1,7 +1,7 @@
 """The life of a request: by rule, through the checks, refused, returned, extended, disputed, ended."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +18,6 @@ from tests.sharing.conftest import (
     CHIEF,
     CONSUMER,
     EDITOR,
-    GUARD,
     HEAD,
     NOTICE,
     OWN_REVIEWER,
@@ -362,11 +361,3 @@ def test_nothing_of_an_approval_stays_when_its_transaction_fails(city, monkeypat
             decisions.approve(city, HEAD, number)
     assert binding(city) == [] and stored(city, number).stage == "provider_final"
     assert decisions.approve(city, HEAD, number).grant
-
-
-def test_guard_names_are_used():
-    """The security administrator gives no command of a request."""
-    from exchange.sharing.table import COMMANDS  # noqa: PLC0415
-
-    assert not any(GUARD.roles & command.roles for command in COMMANDS.values())
-    assert timedelta(0) == timedelta()
