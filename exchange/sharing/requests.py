@@ -34,13 +34,13 @@ def check(hub: Hub, actor: Actor, content: Content) -> list[FieldFinding]:
         stored = seen_entry(connection, actor, content.dataset)
         in_force = entry_in_force(connection, stored.dataset)
         record(connection, hub, actor, "share.check", stored.dataset)
-        return findings(content, ground_of(connection, hub, in_force.entry, _department(actor)))
+        return findings(content, ground_of(connection, hub, in_force.entry, department_of(actor)))
 
 
 @use_case("share.draft")
 def draft(hub: Hub, actor: Actor, content: Content) -> MovedRequest:
     """Records a new request in the name of the actor's department; it may still be incomplete."""
-    department = _department(actor)
+    department = department_of(actor)
     with hub.transaction() as connection:
         stored = seen_entry(connection, actor, content.dataset)
         in_force = entry_in_force(connection, stored.dataset)
@@ -63,7 +63,8 @@ def draft(hub: Hub, actor: Actor, content: Content) -> MovedRequest:
     return MovedRequest(number, Stage.DRAFT, STAGE_NAMES[Stage.DRAFT])
 
 
-def _department(actor: Actor) -> str:
+def department_of(actor: Actor) -> str:
+    """Returns the department in whose name the actor asks; raises Denied when it has none."""
     if actor.department is None:
         raise Denied("共享申请以部门名义提出", "申请人须有所属部门", "请用本部门的账号办理", code="DEPARTMENT")
     return actor.department

@@ -117,7 +117,7 @@ def test_which_items_are_about_persons():
     register = load((ROOT / "examples/contracts/legal_entity.yaml").read_text("utf-8"), "b").entry
     assert "legal_rep_name" in personal_levels(register)
     bodies = replace(register, items=tuple(i for i in register.items if i.subject is None or i.kind == "uscc"))
-    assert "entity_name" not in personal_levels(bodies)
+    assert set(personal_levels(bodies)) == {item.name for item in bodies.items if item.identifying}
     assert needs_check(terms(states={"x": "plain"}), {"x": 3}) and not needs_check(
         terms(states={"x": "plain"}), {"x": 2}
     )
