@@ -27,6 +27,11 @@ from schemas.errors import StateError
 from schemas.sharing import REFUSALS, Content, FieldFinding, Terms, read_content, read_terms
 
 _EXTENSIONS = {"asked": "待主管部门审批", "allowed": "已同意", "denied": "未同意"}
+#: Commands that a person may give and nobody waits for.
+_OPTIONAL = frozenset({
+    "take_back", "withdraw", "ask_extension", "dispute", "ask_coordination", "ask_decision", "drop_dispute",
+    "give_back", "revoke", "revoke_by_authority",
+})  # fmt: skip
 _BY_RULE = {"by_rule": "按规则即时答复"}
 
 
@@ -108,12 +113,12 @@ def list_requests(hub: Hub, actor: Actor, stage: str | None = None) -> list[Requ
 
 @use_case("share.inbox")
 def inbox(hub: Hub, actor: Actor) -> list[RequestView]:
-    """Lists the requests for which the actor has a command to give now, soonest due first."""
+    """Lists the requests that wait for a command of the actor's, soonest due first."""
     with hub.transaction() as connection:
         stages = {stage for command in COMMANDS.values() for stage in command.sources if actor.roles & command.roles}
         codes = codes_of(connection, actor)
         found = _seen(connection, actor, store.in_stages(connection, stages - {Stage.ACTIVE}, codes, codes))
-        waiting = [each for each in found if _offers(connection, actor, each)]
+        waiting = [each for each in found if {o.command for o in _offers(connection, actor, each)} - _OPTIONAL]
         shown = _views(connection, hub, waiting)
         record(connection, hub, actor, "share.inbox", None, row_count=len(shown))
     return shown

@@ -1,5 +1,8 @@
 """API of sharing: requests with every command of their life, grants, freezes, recalls, openings, use."""
 
+from collections.abc import Callable
+from typing import Any
+
 from exchange.sharing import (
     daily,
     decisions,
@@ -27,7 +30,7 @@ api.get("/sharing/overdue", views.overdue)
 api.get("/sharing/requests/{number}", views.show_request)
 api.post("/sharing/requests/{number}/files", files.attach)
 
-for _name, _use_case in {
+_COMMANDS: dict[str, Callable[..., Any]] = {
     "edit": requests.edit,
     "submit": requests.submit,
     "take_back": requests.take_back,
@@ -58,7 +61,8 @@ for _name, _use_case in {
     "give_back": grants.give_back,
     "revoke": grants.revoke,
     "revoke_by_authority": grants.revoke_by_authority,
-}.items():
+}
+for _name, _use_case in _COMMANDS.items():
     api.post(f"/sharing/requests/{{number}}/{_name}", _use_case)
 
 api.post("/sharing/review-steps", decisions.set_review_steps)
