@@ -41,6 +41,8 @@ PLACES: tuple[Place, ...] = (
     Place("/departments", "部门", "department.list"),
     Place("/audit", "审计", "audit.list"),
     Place("/alerts", "告警", "alert.list"),
+    Place("/sharing/requests", "共享申请", "share.list"),
+    Place("/sharing/grants", "授权", "grant.list"),
 )
 
 
