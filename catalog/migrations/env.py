@@ -2,8 +2,9 @@
 
 from alembic import context
 
+import catalog.tables_delivery
 import catalog.tables_people
-import catalog.tables_work  # noqa: F401 - both add to the metadata
+import catalog.tables_work  # noqa: F401 - all add to the metadata
 from catalog.tables import SCHEMA, metadata
 
 context.configure(
