@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, cast
 
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -151,6 +152,10 @@ class Crypto:
         """Returns the encryption of landing and quarantine frames."""
         return HubFrames(self)
 
+    def signer(self) -> "HubSigner":
+        """Returns the signature key of the generation in use."""
+        return HubSigner(self)
+
     def secret(self, generation: int) -> bytes | None:
         """Returns the root secret of a generation, None when it is not held."""
         for root in self.roots:
@@ -273,6 +278,28 @@ class HubFrames:
     def decrypt(self, frame: bytes, associated: bytes) -> bytes:
         """Decrypts one frame; raises SealBroken when it was changed, moved or cut."""
         return self._seal.open([frame], [associated])[0]
+
+
+class HubSigner:
+    """Signs manifests under a key of the newest generation (Ed25519, in both suites; its public half is published)."""
+
+    def __init__(self, crypto: Crypto) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(derive(crypto.suite, crypto.roots[-1].secret, "signature"))
+        self.public_key: bytes = self._key.public_key().public_bytes_raw()
+        self.key_id = f"{_LETTER[crypto.suite]}{crypto.generation}-{sm3(self.public_key).hex()[:16]}"
+
+    def sign(self, data: bytes) -> bytes:
+        """Returns the 64 bytes of the signature."""
+        return self._key.sign(data)
+
+
+def signature_holds(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Says whether a signature belongs to the data and the key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _broken() -> SealBroken:

@@ -44,7 +44,7 @@ _BYTES = sa.LargeBinary().with_variant(mysql.LONGBLOB(), "mysql")
 _DUPLICATE = {1062, "23505"}
 #: Kinds of errors of which the next try may be free.
 _PASSING = {1213, 1205, "40001", "40P01", "57P01", "57P03", 2006, 2013, 2003}
-_ENGINE = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+_ENGINE: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 
 
 class TableSink:
@@ -106,9 +106,7 @@ class TableSink:
             )
         except (ImportError, sa.exc.NoSuchModuleError):
             name = self._url.get_backend_name()
-            raise SourceUnreadable(
-                f"连接{name}所需的驱动没有安装", "", f"请安装 {name} 的驱动（见 docs/connectors.md）"
-            ) from None
+            raise SetupError(f"连接{name}所需的驱动没有安装", "", f"请安装 {name} 的驱动") from None
 
     def _tables(self, connection: Connection, shipment: Shipment) -> tuple[sa.Table, sa.Table]:
         """Creates or checks both tables; in a transaction of its own, since MySQL ends one at each CREATE."""
@@ -196,7 +194,7 @@ def checked(name: str) -> str:
 
 def target_table(metadata: sa.MetaData, schema: str | None, name: str, manifest: Manifest) -> sa.Table:
     """Declares the table of change rows; its key is batch and row."""
-    fixed = {
+    fixed: dict[str, sa.Column[Any]] = {
         OPERATION: sa.Column(OPERATION, sa.String(1), nullable=False),
         TIME: sa.Column(TIME, _MOMENT, nullable=False),
         BATCH: sa.Column(BATCH, sa.String(32), primary_key=True),

@@ -22,7 +22,8 @@ STRANGER = Actor("stranger", frozenset({"window"}))
 
 def modules():
     """Imports every module of exchange."""
-    return [importlib.import_module(f"exchange.{path.stem}") for path in FOLDER.glob("*.py") if path.stem != "__init__"]
+    paths = [path.relative_to(FOLDER.parent) for path in FOLDER.rglob("*.py") if path.stem != "__init__"]
+    return [importlib.import_module(".".join(path.with_suffix("").parts)) for path in paths]
 
 
 def test_every_use_case_has_an_action_and_every_action_a_use_case():
@@ -47,7 +48,7 @@ def test_every_use_case_has_an_action_and_every_action_a_use_case():
 def test_every_use_case_writes_its_event():
     """The source of exchange records an event under the name of every action."""
     recorded, writers = set(), {"record", "record_read", "hold", "_keep_trial"}
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in writers:
                 recorded |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}

@@ -80,8 +80,3 @@ def upgrade() -> None:
     )
     op.create_index('uq_delivery_batches_open', 'delivery_batches', ['subscription_id'], unique=True, schema='hub', postgresql_where=sa.text("state in ('prepared', 'sending', 'sent')"))
 
-
-def downgrade() -> None:
-    for table in ('delivery_batches', 'subscriptions', 'signing_keys'):
-        op.drop_table(table, schema='hub')
-    op.execute(sa.schema.DropSequence(sa.Sequence('delivery_serial', schema='hub')))
