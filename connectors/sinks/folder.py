@@ -64,6 +64,7 @@ class FolderSink:
                 faults.reach(points.PART_WRITTEN)
             gate()
             faults.reach(points.BEFORE_COMMIT)
+            written.append(f"{folder}/{MANIFEST_NAME}")
             self._put(files, f"{folder}/{MANIFEST_NAME}", shipment.signed_manifest, gate)
         except HubError as error:
             if not error.transient:  # the grant is over: what lies there without a manifest goes too

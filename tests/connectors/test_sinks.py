@@ -195,7 +195,7 @@ def test_a_table_gets_rows_with_their_types(front):
     assert json.loads(first[7]) == ["甲", "乙"] and bytes(first[8]) == b"\x00\xff"
     [(moment,)] = front.ask("SELECT cd_time FROM sq_person LIMIT 1")
     local = moment.astimezone(dt.timezone(dt.timedelta(hours=8))) if moment.tzinfo else moment
-    assert local.replace(tzinfo=None) == dt.datetime(2026, 11, 22, 10, 0, 0, 123456)
+    assert local.replace(tzinfo=None).isoformat() == "2026-11-22T10:00:00.123456"
     [(batch, kind, count)] = front.ask("SELECT batch_no, kind, row_count FROM sq_batches")
     assert (batch, kind, count) == ("20261122HUB000001", "full", 6)
 
@@ -205,7 +205,7 @@ def test_a_table_takes_a_batch_number_once(front):
     sink = front.sink()
     sink.deliver(shipment(1, ALL, "full"), let_pass, NoFaults())
     assert sink.deliver(shipment(1, ALL, "full"), Gate(0), NoFaults()).accepted == 6
-    assert front.ask("SELECT count(*) FROM sq_person") == ([(6,)] if isinstance(front.ask("SELECT 1")[0], tuple) else 0)
+    assert front.ask("SELECT count(*) FROM sq_person")[0][0] == 6
     assert sink.receipt("20261122HUB000001").accepted == 6
     assert sink.receipt("20261122HUB000009") is None
 
@@ -258,9 +258,7 @@ def test_a_table_of_another_shape_is_refused(front):
     front.ask(f"CREATE TABLE sq_person ({columns}, name varchar(1))")
     with pytest.raises(HubError) as caught:
         front.sink().deliver(shipment(1, ALL, "full"), let_pass, NoFaults())
-    assert "张" not in str(caught.value) and caught.value.__cause__ is None and caught.value.__suppress_context__ in {
-        True, False,
-    }  # fmt: skip
+    assert "张" not in str(caught.value) and caught.value.__cause__ is None and caught.value.__context__ is None
     assert front.ask("SELECT count(*) FROM sq_batches")[0][0] == 0
 
 
@@ -412,7 +410,8 @@ def test_a_callback_gets_batch_and_signature_and_answers_with_the_receipt():
 
 @pytest.mark.parametrize(
     ("status", "transient", "code"),
-    [(503, True, "SOURCE_DOWN"), (429, True, "SOURCE_DOWN"), (425, True, "DELIVERY_ORDER"), (401, False, "SOURCE_REFUSED"),
+    [(503, True, "SOURCE_DOWN"), (429, True, "SOURCE_DOWN"), (425, True, "DELIVERY_ORDER"),
+     (401, False, "SOURCE_REFUSED"),
      (400, False, "SOURCE_UNREADABLE"), (302, False, "SOURCE_UNREADABLE"), (200, False, "RECEIPT")],
 )  # fmt: skip
 def test_a_callback_that_does_not_take_the_batch(status, transient, code):
