@@ -8,6 +8,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from os import environ  # noqa: TID251 - Airflow hands a DAG file nothing but its environment
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def build(line: dict[str, Any]) -> DAG:
         default_args=RETRIES,
     )
     steps = [DeliveryStep(task_id=name, subscription=subscription, dag=dag) for name in ("prepare", "send", "confirm")]
-    for earlier, later in zip(steps, steps[1:], strict=False):
+    for earlier, later in pairwise(steps):
         earlier >> later
     dag.validate()
     return dag
