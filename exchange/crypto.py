@@ -101,6 +101,12 @@ def derive(suite: Suite, secret: bytes, purpose: str, length: int = 32) -> bytes
     return HKDF(algorithm=algorithm, length=length, salt=None, info=info).derive(secret)
 
 
+def hash_keys(secret: bytes) -> dict[str, bytes]:
+    """Derives the keys of the keyed hashes in both suites: all that must stay of a retired hashing generation."""
+    suites: tuple[Suite, ...] = ("international", "gm")
+    return {f"{suite}:{use}": derive(suite, secret, use) for suite in suites for use in ("lookup", "digest")}
+
+
 Encrypt = Callable[[bytes, bytes, bytes], bytes]  # nonce, data, associated -> ciphertext and tag
 
 
@@ -160,7 +166,7 @@ class Crypto:
         """Returns the root secret of a generation, None when it is not held."""
         for root in self.roots:
             if root.generation == generation:
-                return root.secret
+                return root.secret or None
         return None
 
 
@@ -170,9 +176,9 @@ class HubKeys:
     def __init__(self, crypto: Crypto) -> None:
         self._crypto = crypto
         root = hash_key(crypto.roots)
-        secret, self._generation = root.secret, root.generation
-        self._lookup = KeyedHash(crypto.suite, derive(crypto.suite, secret, "lookup"))
-        self._digest = KeyedHash(crypto.suite, derive(crypto.suite, secret, "digest"))
+        self._generation, keys = root.generation, root.derived or hash_keys(root.secret)
+        self._lookup = KeyedHash(crypto.suite, keys[f"{crypto.suite}:lookup"])
+        self._digest = KeyedHash(crypto.suite, keys[f"{crypto.suite}:digest"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return HubKeys, (self._crypto,)

@@ -1,6 +1,7 @@
 """Named fault points: what crash tests trip after a durable step. Without the setting `fault` they do nothing.
 
-`POINTS` lists those of a sync, `DELIVERY_POINTS` those of a delivery.
+`POINTS` lists those of a sync, `DELIVERY_POINTS`
+those of a delivery, `KEY_POINTS` those of a re-encryption.
 """
 
 import errno
@@ -47,6 +48,17 @@ DELIVERY_POINTS: tuple[str, ...] = (
     "delivery.closed",
 )
 
+#: Every point that a re-encryption or a retirement of keys passes, in order.
+KEY_POINTS: tuple[str, ...] = (
+    "keys.column",
+    "keys.serving",
+    "keys.lake",
+    "keys.settled",
+    "keys.frames",
+    "keys.files",
+    "keys.retiring",
+)
+
 
 class FaultError(RuntimeError):
     """A fault point was reached that a test had set to raise."""
@@ -88,7 +100,7 @@ def read_faults(setting: str | None) -> SetFaults | NoFaults:
         return NoFaults()
     point, _, rest = setting.partition(":")
     action, _, nth = rest.partition(":")
-    if action not in ACTIONS or not (nth or "1").isdigit() or point not in (*POINTS, *DELIVERY_POINTS):
+    if action not in ACTIONS or not (nth or "1").isdigit() or point not in (*POINTS, *DELIVERY_POINTS, *KEY_POINTS):
         raise SetupError(
             "SHUQIAO_FAULT 的写法不对", "写法为 point:kill|enospc|raise[:nth]", "请去掉该环境变量", code="SETTING"
         )

@@ -10,12 +10,12 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 from schemas.errors import SetupError, StateError
 
@@ -31,6 +31,8 @@ class RootKey:
     secret: bytes = field(repr=False)
     #: Whether this one makes the keyed hashes; where none does, the newest makes them.
     hashes: bool = False
+    #: Keys of the hashes alone, by suite and purpose, once the secret itself was retired (empty then).
+    derived: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 class KeyRing(Sequence[RootKey]):
@@ -87,17 +89,27 @@ def add_generation(path: Path, now: datetime) -> RootKey:
     return added
 
 
-def remove_generation(path: Path, generation: int) -> None:
-    """Removes a generation for good: whatever is still sealed under it is lost. Never the newest or the hashing one."""
+def remove_generation(path: Path, generation: int, hash_keys: Mapping[str, bytes]) -> None:
+    """Removes a generation's secret for good: whatever is still sealed under it is lost. Never that of the newest.
+
+    Of the generation that makes the hashes `hash_keys` (by suite and purpose) stay, from which no seal opens.
+    """
     with _held(path):
         known = _read(path)
-        if generation in {known[-1].generation, hash_key(known).generation}:
+        if generation == known[-1].generation:
             raise StateError(
-                f"第{generation}代密钥在使用中，不能退役", "最新一代和用于散列的一代须保留", "请核对代号", code="KEY_IN_USE"
+                f"第{generation}代密钥在使用中，不能退役", "最新一代须保留", "请先更换密钥", code="KEY_IN_USE"
             )
-        if generation not in {key.generation for key in known}:
-            raise StateError(f"密钥文件中没有第{generation}代密钥", "", "请用 shuqiao keys status 查看", code="KEY_UNKNOWN")
-        _write(path, [key for key in known if key.generation != generation])
+        if generation not in {key.generation for key in known if key.secret}:
+            raise StateError(
+                f"密钥文件中没有第{generation}代密钥", "", "请用 shuqiao keys status 查看", code="KEY_UNKNOWN"
+            )
+        hashing = hash_key(known).generation
+        if generation == hashing:
+            kept = [replace(k, secret=b"", derived=hash_keys) if k.generation == generation else k for k in known]
+        else:
+            kept = [key for key in known if key.generation != generation]
+        _write(path, [replace(key, hashes=key.generation == hashing) for key in kept])
 
 
 def hash_key(keys: Sequence[RootKey]) -> RootKey:
@@ -141,6 +153,7 @@ def _write_temporary(path: Path, keys: list[RootKey]) -> Path:
         "keys": [
             {"generation": key.generation, "created_at": key.created_at, "secret": key.secret.hex()}
             | ({"hashes": True} if key.hashes else {})
+            | ({"derived": {name: value.hex() for name, value in key.derived.items()}} if key.derived else {})
             for key in keys
         ]
     }
@@ -162,15 +175,18 @@ def _read(path: Path) -> tuple[RootKey, ...]:
         )
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))["keys"]
-        keys = tuple(
-            RootKey(int(k["generation"]), str(k["created_at"]), bytes.fromhex(k["secret"]), k.get("hashes") is True)
-            for k in listed
-        )
+        keys = tuple(map(_root, listed))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise _unreadable(path) from None
-    if not keys or any(len(key.secret) != SECRET_BYTES for key in keys):
+    if not keys or not all(len(key.secret) == SECRET_BYTES or (key.derived and key is not keys[-1]) for key in keys):
         raise _unreadable(path)
     return tuple(sorted(keys, key=lambda key: key.generation))
+
+
+def _root(facts: Mapping[str, Any]) -> RootKey:
+    derived = {str(name): bytes.fromhex(value) for name, value in facts.get("derived", {}).items()}
+    secret, hashes = bytes.fromhex(facts["secret"]), facts.get("hashes") is True
+    return RootKey(int(facts["generation"]), str(facts["created_at"]), secret, hashes, derived)
 
 
 def _unreadable(path: Path) -> SetupError:
