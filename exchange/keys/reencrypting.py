@@ -79,7 +79,7 @@ def _rewrite(hub: Hub, connection: Connection, sealed: SealedColumn, key: dict[s
     value = row[sealed.column.name] if row is not None else None
     if row is None or value is None or is_current(hub, value):
         return 0
-    seal, bound = hub.crypto.seal(sealed.purpose), [sealed.bound(row).encode()]
+    seal, bound = hub.crypto.seal(sealed.purpose), [sealed.bound(dict(row)).encode()]
     fresh = seal.seal(seal.open([value], bound), bound)[0]
     connection.execute(sealed.table.update().where(*here).values({sealed.column.name: fresh}))
     return 1

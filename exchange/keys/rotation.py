@@ -137,9 +137,9 @@ def _views(hub: Hub, uses: list[Use]) -> list[KeyView]:
     for root in roots:
         places = {f"{use.place} ({use.key})": use.values for use in uses if _number(use.key) == root.generation}
         sealing = root.generation == roots[-1].generation
-        views.append(
-            KeyView(root.generation, root.created_at, sealing, root.generation == hashing, sum(places.values()), places)
-        )
+        total = sum(places.values())
+        facts = (root.generation, root.created_at, sealing, root.generation == hashing, total, places)
+        views.append(KeyView(*facts, retired=not root.secret))
     return views
 
 

@@ -13,7 +13,7 @@ import catalog.tables_work  # noqa: F401 - all add to the metadata
 from catalog.stores import accounts
 from catalog.stores import audit as audit_store
 from catalog.tables import metadata
-from exchange import connections, datasets, upload_files
+from exchange import connections, datasets, reviews, upload_files
 from exchange.access import Actor
 from exchange.credentials import SecondFactor, open_factor, seal_factor
 from exchange.crypto import Crypto, HubKeys, hash_keys
@@ -27,7 +27,7 @@ from exchange.keys.usage import scan
 from lake.table import LakeTable
 from schemas.errors import Denied, InputError, SealBroken, StateError
 from tests.delivery.conftest import ADMIN, HandClock
-from tests.delivery.stand_ins import ports
+from tests.delivery.stand_ins import CONSUMER, ports
 from tests.exchange.small_city import citizen_id, person
 from tests.keys import key_driver
 
@@ -143,7 +143,7 @@ def test_a_key_goes_only_when_nothing_uses_it(full):
     with pytest.raises(StateError, match="KEY_IN_USE"):
         rotation.retire(hub, ADMIN, 1, "年度更换")
     rotation.rotate(hub, ADMIN, "年度更换")
-    with pytest.raises(StateError, match="subscriptions.sealed_place"):
+    with pytest.raises(StateError, match=r"subscriptions\.sealed_place"):
         rotation.retire(hub, ADMIN, 1, "年度更换")
     rotation.reencrypt(hub, ADMIN)
     with pytest.raises(StateError, match="lake/tables/person"):
@@ -254,23 +254,30 @@ def test_hashes_stay_over_rotation_and_retirement(tmp_path, suite):
         remove_generation(path, 2, {})
 
 
-def test_a_second_factor_survives_a_reencryption(hub):
-    """The sealed second factor of an account opens after a re-encryption as before."""
-    factor = SecondFactor("SECRETSECRET", ("hash",))
+def test_second_factors_and_signed_sheets_survive_a_reencryption(hub):
+    """The sealed second factor of an account and the scan of a review open after a re-encryption as before."""
+    factor, at = SecondFactor("SECRETSECRET", ("hash",)), hub.clock.now()
+    scan_sealed = hub.crypto.seal("connections").seal([b"scan"], [reviews._bound("person", 1, "leader", at)])[0]
+    review = {
+        "dataset": "person", "version": 1, "kind": "leader", "person": "张", "reviewed_on": at.date(), "opinion": "同意",
+        "scan_sealed": scan_sealed, "recorded_by": "li", "recorded_at": at,
+    }  # fmt: skip
     with hub.transaction() as connection:
-        columns = {column.name for column in metadata.tables["hub.accounts"].columns}
-        assert "totp_sealed" in columns
         _insert_account(connection, seal_factor(hub, "a1", factor))
+        number = connection.execute(
+            metadata.tables["hub.entry_reviews"].insert().values(**review)
+        ).inserted_primary_key[0]
     rotation.rotate(hub, ADMIN, "年度更换")
-    assert "accounts.totp_sealed" in rotation.reencrypt(hub, ADMIN).places
+    assert {"accounts.totp_sealed", "entry_reviews.scan_sealed"} <= rotation.reencrypt(hub, ADMIN).places.keys()
     with hub.transaction() as connection:
         account = accounts.find(connection, "a1")
     assert open_factor(hub, account) == factor
+    assert reviews.show_scan(hub, ADMIN, "person", number).content == b"scan"
 
 
 def _insert_account(connection, sealed):
     table = metadata.tables["hub.accounts"]
-    values = {"id": "a1", "totp_sealed": sealed}
+    values = {"id": "a1", "totp_sealed": sealed, "department_code": CONSUMER}
     for column in table.columns:
         if column.name in values or column.nullable or column.server_default is not None:
             continue
