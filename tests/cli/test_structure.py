@@ -34,6 +34,8 @@ def test_the_commands_are_those_of_the_issue():
         "connection test", "sync run", "sync list", "sync show", "sync release", "sync discard", "sync revalidate",
         "quarantine show", "dataset list", "dataset show", "dataset versions", "dataset rollback", "dataset lookup",
         "dataset query", "doctor",
+        "delivery subscribe", "delivery list", "delivery show", "delivery run", "delivery resend", "delivery keys",
+        "keys status", "keys rotate", "keys reencrypt", "keys retire",
     }  # fmt: skip
 
 

@@ -259,8 +259,8 @@ def test_second_factors_and_signed_sheets_survive_a_reencryption(hub):
     factor, at = SecondFactor("SECRETSECRET", ("hash",)), hub.clock.now()
     scan_sealed = hub.crypto.seal("connections").seal([b"scan"], [reviews._bound("person", 1, "leader", at)])[0]
     review = {
-        "dataset": "person", "version": 1, "kind": "leader", "person": "张", "reviewed_on": at.date(), "opinion": "同意",
-        "scan_sealed": scan_sealed, "recorded_by": "li", "recorded_at": at,
+        "dataset": "person", "version": 1, "kind": "leader", "person": "张", "reviewed_on": at.date(),
+        "opinion": "同意", "scan_sealed": scan_sealed, "recorded_by": "li", "recorded_at": at,
     }  # fmt: skip
     with hub.transaction() as connection:
         _insert_account(connection, seal_factor(hub, "a1", factor))
