@@ -1,7 +1,7 @@
 """`shuqiao delivery`: subscriptions of consumers, their batches, a full resend, the public signing keys."""
 
 import sys
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -9,8 +9,8 @@ from cli.options import AsJson, Dataset, Reason
 from cli.output import print_facts, print_json, print_table, shallow
 from cli.session import hub
 from exchange.delivery import subscriptions, work
+from exchange.delivery.places import kind_of
 from exchange.delivery.subscriptions import NewSubscription, SubscriptionView
-from schemas.delivery import PlaceKind
 from schemas.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -47,20 +47,19 @@ def subscribe(
     url: Annotated[str, typer.Argument(help="送达地址；写 - 则从标准输入读，口令不进命令历史。")],
     grant: Annotated[str, typer.Option(help="授权编号。")],
     consumer: Annotated[str, typer.Option(help="使用部门的统一社会信用代码。")],
-    kind: Annotated[str, typer.Option(help="送达方式：table（库表交换）、folder（文件推送）、callback（接口回调）。")],
     option: Annotated[
         list[str] | None, typer.Option(help="送达参数，写作 名称=值，可给多个，如 table=t_person。")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """登记订阅：首批送达全部授权内容，以后只送达变更。
+    """登记订阅：首批送达全部授权内容，以后只送达变更。数据库地址为库表交换，http(s) 为接口回调，其余为文件推送。
 
-    示例：shuqiao delivery subscribe population - --grant SQ1 --consumer 11620400XX00A0048G --kind table < front.url
+    示例：shuqiao delivery subscribe population - --grant SQ1 --consumer 11620400XX00A0048G < front.url
     """
     with hub() as (opened, actor):
         given = sys.stdin.readline().strip() if url == "-" else url
         facts = dict(_fact(each) for each in option or [])
-        new = NewSubscription(dataset, grant, consumer, cast(PlaceKind, kind), given, facts)
+        new = NewSubscription(dataset, grant, consumer, kind_of(given), given, facts)
         made = subscriptions.subscribe(opened, actor, new)
     _show(made, as_json=as_json)
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from connectors.sink_registry import open_sink
 from exchange.access import Actor
 from exchange.hub import Hub
-from schemas.delivery import Sink
+from schemas.delivery import PlaceKind, Sink
 from schemas.errors import Denied, InputError
 
 _SCHEMES = {
@@ -78,6 +78,14 @@ def shown(kind: str, url: str, facts: Mapping[str, str]) -> str:
     port = f":{parts.port}" if parts.port else ""
     where = f"{parts.drivername.partition('+')[0]}://{parts.host or ''}{port}/{(parts.database or '').lstrip('/')}"
     return f"{where}#{facts['table']}" if kind == "table" else where
+
+
+def kind_of(url: str) -> PlaceKind:
+    """Names the kind of place that an address is: a database, an interface, else a folder."""
+    scheme = url.partition("://")[0].partition("+")[0].lower() if "://" in url else "file"
+    if scheme in _SCHEMES["table"]:
+        return "table"
+    return "callback" if scheme in _SCHEMES["callback"] else "folder"
 
 
 def check(actor: Actor, kind: str, url: str, facts: Mapping[str, str]) -> None:
