@@ -248,6 +248,13 @@ def test_a_closed_gate_leaves_nothing_in_the_table(front, passes):
     assert front.ask("SELECT count(*) FROM sq_person")[0][0] == 0
 
 
+def test_the_gate_is_asked_before_each_chunk_and_before_the_commit(front):
+    """A full batch of two files asks before it empties the table, before each file's rows and before the commit."""
+    gate = Gate(100)
+    front.sink().deliver(shipment(1, ALL, "full"), gate, NoFaults())
+    assert gate.passes == 100 - 4
+
+
 def test_a_table_of_another_shape_is_refused(front):
     """A table that lacks a granted item, and a value that does not fit, are told without any value."""
     front.ask("CREATE TABLE sq_person (cd_operation varchar(1), row_guid varchar(36))")

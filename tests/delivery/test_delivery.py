@@ -2,19 +2,24 @@
 
 import base64
 import json
+import random
 from datetime import timedelta
 
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from catalog.stores import audit as audit_store
+from connectors.sinks.folder import read_receipt
 from exchange.crypto import signature_holds, sm3
 from exchange.delivery import subscriptions, work
+from exchange.delivery.sending import safe_errors
 from exchange.delivery.subscriptions import NewSubscription
 from schemas.delivery import Manifest, Receipt, canonical
-from schemas.errors import Busy, Denied, HubError, InputError, NotFound, StateError
+from schemas.errors import Busy, Denied, HubError, InputError, NotFound, SourceError, StateError
 from schemas.grants import GrantedItem, Quota
 from tests.delivery.conftest import ADMIN
 from tests.delivery.stand_ins import CONSUMER, NUMBER, ONLY_MEN, GrantBook, grant, leaky, ports
@@ -371,3 +376,48 @@ def test_a_place_that_is_none_is_refused(hub, kind, url, facts):
             hub, ADMIN, NewSubscription("person", NUMBER, CONSUMER, kind, url, facts), ports=ports()
         )
     assert url not in str(caught.value)
+
+
+def test_batches_add_up_to_the_granted_content(hub, police, publish, to_folder):
+    """After any rounds of changes, what the consumer has built from the batches is what a first batch would hold."""
+    chance = random.Random(7)
+    book = GrantBook(grant(rows=ONLY_MEN))
+    identifier, folder = to_folder(ports(book))
+    held = {}
+    for number in range(4):
+        done = work.run(hub, ADMIN, identifier, ports=ports(book))
+        for row in rows_of(folder, done.batch_no) if done.batch_no else ():
+            if row["cd_operation"] == "D":
+                del held[row["row_guid"]]
+                continue
+            assert (row["row_guid"] in held) == (row["cd_operation"] == "U")
+            held[row["row_guid"]] = (row["name"], row["sex_code"])
+        anew, _ = to_folder(ports(book))
+        whole = rows_of(folder, work.run(hub, ADMIN, anew, ports=ports(book)).batch_no)
+        assert sorted(held.values()) == sorted((row["name"], row["sex_code"]) for row in whole), number
+        changed = [person(chance.randrange(60)) | {"xb": chance.choice("12"), "xm": chance.choice("王李赵") + "某"}
+                   for _ in range(12)]  # fmt: skip
+        police.put(list({row["gmsfhm"]: row for row in changed}.values()))
+        police.remove([citizen_id(chance.randrange(60)) for _ in range(3)])
+        publish()
+
+
+_NAMES = st.sampled_from(["batch_no", "accepted", "rejected", "errors", "x"])
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("B"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=5),
+    max_leaves=6,
+)
+
+
+@given(st.binary(max_size=80) | _VALUES.map(lambda body: json.dumps(body).encode()))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_answer_is_a_receipt_of_the_batch_or_an_error(content):
+    """Whatever a consumer answers gives a receipt of this very batch or our own error, and no word of it is kept."""
+    try:
+        receipt = read_receipt(content, "B")
+    except SourceError as error:
+        assert error.code == "RECEIPT"
+        return
+    assert receipt.batch_no == "B" and receipt.accepted >= 0 and receipt.rejected >= 0
+    assert all(set(each) == {"code", "row_guid"} for each in safe_errors(receipt))
