@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from exchange.keyfile import RootKey
+from exchange.keyfile import RootKey, hash_key
 from schemas.errors import SealBroken
 
 Suite = Literal["international", "gm"]
@@ -120,6 +120,12 @@ def derive(suite: Suite, secret: bytes, purpose: str, length: int = 32) -> bytes
     return HKDF(algorithm=algorithm, length=length, salt=None, info=info).derive(secret)
 
 
+def hash_keys(secret: bytes) -> dict[str, bytes]:
+    """Derives the keys of the keyed hashes in both suites: all that must stay of a retired hashing generation."""
+    suites: tuple[Suite, ...] = ("international", "gm")
+    return {f"{suite}:{use}": derive(suite, secret, use) for suite in suites for use in ("lookup", "digest")}
+
+
 Encrypt = Callable[[bytes, bytes, bytes], bytes]  # nonce, data, associated -> ciphertext and tag
 
 
@@ -152,11 +158,11 @@ class Crypto:
     """The suite in use and every generation of the root secret. Picklable, so that a worker process can rebuild it."""
 
     suite: Suite
-    roots: tuple[RootKey, ...] = field(repr=False)
+    roots: Sequence[RootKey] = field(repr=False)
 
     @property
     def generation(self) -> int:
-        """Returns the generation in use: the newest."""
+        """Returns the generation that seals and signs: the newest."""
         return self.roots[-1].generation
 
     def keys(self) -> "HubKeys":
@@ -171,22 +177,27 @@ class Crypto:
         """Returns the encryption of landing and quarantine frames."""
         return HubFrames(self)
 
+    def signer(self) -> "HubSigner":
+        """Returns the signature key of the generation in use."""
+        return HubSigner(self)
+
     def secret(self, generation: int) -> bytes | None:
         """Returns the root secret of a generation, None when it is not held."""
         for root in self.roots:
             if root.generation == generation:
-                return root.secret
+                return root.secret or None
         return None
 
 
 class HubKeys:
-    """Implements schemas.ports.Keys under the newest generation."""
+    """Implements schemas.ports.Keys under the generation that makes the hashes, whichever is the newest."""
 
     def __init__(self, crypto: Crypto) -> None:
         self._crypto = crypto
-        secret = crypto.roots[-1].secret
-        self._lookup = KeyedHash(crypto.suite, derive(crypto.suite, secret, "lookup"))
-        self._digest = KeyedHash(crypto.suite, derive(crypto.suite, secret, "digest"))
+        root = hash_key(crypto.roots)
+        self._generation, keys = root.generation, root.derived or hash_keys(root.secret)
+        self._lookup = KeyedHash(crypto.suite, keys[f"{crypto.suite}:lookup"])
+        self._digest = KeyedHash(crypto.suite, keys[f"{crypto.suite}:digest"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return HubKeys, (self._crypto,)
@@ -198,8 +209,8 @@ class HubKeys:
 
     @property
     def generation(self) -> int:
-        """Returns the generation in use."""
-        return self._crypto.generation
+        """Returns the generation that makes the hashes."""
+        return self._generation
 
     def lookup_hashes(self, texts: Sequence[bytes | None]) -> list[bytes | None]:
         """Hashes each text under the look-up key; null stays null."""
@@ -224,7 +235,9 @@ class HubSeal:
         self._crypto = crypto
         self._purpose = purpose
         sub_key = secrets.token_hex(2)
-        self._kid = f"{_LETTER[crypto.suite]}{crypto.generation}.{sub_key}".encode()
+        #: The generation under which this object seals; it opens every one that is held.
+        self.generation = crypto.generation
+        self._kid = f"{_LETTER[crypto.suite]}{self.generation}.{sub_key}".encode()
         self._opened: dict[bytes, Encrypt] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -276,6 +289,12 @@ def _read_kid(kid: bytes) -> tuple[Suite, int, str]:
         raise _broken() from None
 
 
+def generation_of(sealed: bytes) -> str:
+    """Names suite and generation of a sealed value as its kid does, such as `i1`; raises SealBroken."""
+    suite, generation, _ = _read_kid(sealed[:24].partition(b":")[0])
+    return f"{_LETTER[suite]}{generation}"
+
+
 class HubFrames:
     """Implements schemas.ports.FrameCipher: one sealed value a frame."""
 
@@ -293,6 +312,29 @@ class HubFrames:
     def decrypt(self, frame: bytes, associated: bytes) -> bytes:
         """Decrypts one frame; raises SealBroken when it was changed, moved or cut."""
         return self._seal.open([frame], [associated])[0]
+
+
+class HubSigner:
+    """Signs manifests under a key of the newest generation (Ed25519, in both suites; its public half is published)."""
+
+    def __init__(self, crypto: Crypto) -> None:
+        root = crypto.roots[-1]
+        self._key = Ed25519PrivateKey.from_private_bytes(derive(crypto.suite, root.secret, "signature"))
+        self.public_key: bytes = self._key.public_key().public_bytes_raw()
+        self.key_id = f"{_LETTER[crypto.suite]}{root.generation}-{sm3(self.public_key).hex()[:16]}"
+
+    def sign(self, data: bytes) -> bytes:
+        """Returns the 64 bytes of the signature."""
+        return self._key.sign(data)
+
+
+def signature_holds(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """Says whether a signature belongs to the data and the key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _broken() -> SealBroken:

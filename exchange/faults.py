@@ -1,6 +1,7 @@
 """Named fault points: what crash tests trip after a durable step. Without the setting `fault` they do nothing.
 
-`POINTS` lists all of them.
+`POINTS` lists those of a sync, `DELIVERY_POINTS`
+those of a delivery, `KEY_POINTS` those of a re-encryption.
 """
 
 import errno
@@ -8,6 +9,7 @@ import os
 import signal
 from dataclasses import dataclass
 
+from connectors import sink_points
 from lake import points
 from schemas.errors import SetupError
 
@@ -34,6 +36,27 @@ POINTS: tuple[str, ...] = (
     points.SERVING_PREPARED,
     "publish.applied",
     "publish.committed",
+)
+
+#: Every point that a delivery passes, in order.
+DELIVERY_POINTS: tuple[str, ...] = (
+    "delivery.staged",
+    "delivery.prepared",
+    "delivery.sending",
+    *sink_points.ALL,
+    "delivery.recorded",
+    "delivery.closed",
+)
+
+#: Every point that a re-encryption or a retirement of keys passes, in order.
+KEY_POINTS: tuple[str, ...] = (
+    "keys.column",
+    "keys.serving",
+    "keys.lake",
+    "keys.settled",
+    "keys.frames",
+    "keys.files",
+    "keys.retiring",
 )
 
 
@@ -77,7 +100,7 @@ def read_faults(setting: str | None) -> SetFaults | NoFaults:
         return NoFaults()
     point, _, rest = setting.partition(":")
     action, _, nth = rest.partition(":")
-    if action not in ACTIONS or not (nth or "1").isdigit() or point not in POINTS:
+    if action not in ACTIONS or not (nth or "1").isdigit() or point not in (*POINTS, *DELIVERY_POINTS, *KEY_POINTS):
         raise SetupError(
             "SHUQIAO_FAULT 的写法不对", "写法为 point:kill|enospc|raise[:nth]", "请去掉该环境变量", code="SETTING"
         )

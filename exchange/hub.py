@@ -17,7 +17,7 @@ from exchange.address_tries import AddressTries
 from exchange.clock import SystemClock
 from exchange.crypto import Crypto, suite_works
 from exchange.faults import read_faults
-from exchange.keyfile import load_or_create
+from exchange.keyfile import KeyRing
 from exchange.memory import choose_pool
 from exchange.settings import ROOT, Settings, environment_for, read_settings
 from lake.frames import FrameStore
@@ -69,7 +69,7 @@ def open_hub(settings: Settings | None = None, clock: Clock | None = None) -> It
             "请换用 international，或安装带国密算法的 OpenSSL",
             code="SUITE",
         )
-    crypto = Crypto(chosen.crypto_suite, load_or_create(chosen.key_file, clock.now()))
+    crypto = Crypto(chosen.crypto_suite, KeyRing(chosen.key_file, clock.now()))
     url = chosen.database_url.get_secret_value() if chosen.database_url else find_database(chosen)
     engine = make_engine(url)
     try:

@@ -198,7 +198,7 @@ def _version(hub: Hub, run: Run, outcome: _Outcome, target: Version | None) -> V
         updated=changes.updated,
         deleted=changes.deleted,
         suite=hub.crypto.suite,
-        key_generation=hub.crypto.generation,
+        key_generation=hub.crypto.keys().generation,
         cursor=target.cursor if target else (run.cursor_to or held.cursor),
         rollback_of=run.rollback_to,
         facts=target.facts if target else run.facts,

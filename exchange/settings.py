@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     oidc_roles: dict[str, str] = _field(
         {}, "The issuer's roles → the hub's (`editor`, …); roles of authority cannot be given so.", "JSON"
     )
+    node: str = _field(
+        "SHUQIAO01", "This hub's node code, part of every batch number.", "name", pattern=r"^[A-Za-z0-9]{1,18}$"
+    )
     fault: str | None = _field(None, "Crash tests only: `point:kill|enospc|raise[:nth]`.", "text")
 
     @property

@@ -12,16 +12,16 @@ import json
 import os
 import secrets
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 
-from lake.places import Places, clear_folder, fsync_folder, read_json, remove_folder, safe, storing, write_json
+from lake.places import Places, clear_folder, fsync_folder, read_json, remove_folder, safe, storing, whole, write_json
 from schemas.errors import NotFound, SealBroken
 from schemas.ports import FrameCipher
 
@@ -90,6 +90,39 @@ class FrameStore:
     def reader(self, folder: str) -> "FrameReader":
         """Opens a finished folder; raises NotFound when it is not there, SealBroken when the manifest was changed."""
         return FrameReader(self, folder)
+
+    def reseal(self, folder: str, current: Callable[[bytes], bool]) -> int:
+        """Seals a finished folder's frames anew, part after part in place; returns how many. Safe to repeat.
+
+        `current` says whether a sealed value is under the present key. Names, ids and bindings stay as they are.
+        """
+        reader = FrameReader(self, folder)
+        parts = [self._reseal_part(folder, part, current) for part in reader.named]
+        body = read_json(self.path(folder) / "manifest.json") or {}
+        changed = sum(before.bytes != after.bytes for before, after in zip(reader.named, parts, strict=True))
+        if changed or not current(base64.b64decode(str(body["seal"]))):
+            del body["seal"]
+            body["parts"] = [asdict(part) for part in parts]
+            sealed = self.cipher.encrypt(_fingerprint(body), _manifest_binding(folder))
+            write_json(self.path(folder) / "manifest.json", {**body, "seal": _text(sealed)})
+        return len(parts)
+
+    def _reseal_part(self, folder: str, part: Part, current: Callable[[bytes], bool]) -> Part:
+        path = self.path(folder) / safe(part.name)
+        frames = list(sealed_frames(path))
+        if all(map(current, frames)):
+            return part
+        file_id = bytes.fromhex(part.file_id)
+        with storing(part.name), whole(path) as half, half.open("wb") as file:
+            file.write(_HEADER.pack(_MAGIC, _VERSION, file_id))
+            for index, sealed in enumerate(frames):
+                last = index == part.frames - 1
+                binding = _frame_binding(folder, part.name, file_id, index, last=last)
+                fresh = self.cipher.encrypt(self.cipher.decrypt(sealed, binding), binding)
+                file.write(_FRAME.pack(len(fresh), last))
+                file.write(fresh)
+            size = file.tell()
+        return replace(part, bytes=size)
 
     def exists(self, folder: str) -> bool:
         """Says whether the folder was finished."""
@@ -232,6 +265,11 @@ class FrameReader:
         self.schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(serialised))) if serialised else None
 
     @property
+    def named(self) -> tuple[Part, ...]:
+        """The parts as the manifest names them."""
+        return tuple(self._parts.values())
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Names the parts in order; each can be read on its own by a worker."""
         return tuple(self._parts)
@@ -271,6 +309,14 @@ class FrameReader:
         plain = self._store.cipher.decrypt(sealed, binding)
         with pa.ipc.open_stream(pa.py_buffer(plain)) as stream:
             return stream.read_next_batch()
+
+
+def sealed_frames(path: Path) -> Iterator[bytes]:
+    """Yields the sealed frames of a part file as they lie there."""
+    with storing(path.name), path.open("rb") as file:
+        file.seek(_HEADER.size)
+        while len(head := file.read(_FRAME.size)) == _FRAME.size:
+            yield file.read(_FRAME.unpack(head)[0])
 
 
 def part_name(index: int) -> str:

@@ -100,6 +100,14 @@ class RowCoder:
             [array.cast(field.type) for array, field in zip(found, schema, strict=True)], schema=schema
         )
 
+    def reseal(self, sealed: pa.Array, key_hashes: pa.Array, layout: Layout) -> pa.Array:
+        """Returns the sealed values of rows under the present key; null stays null. Raises SealBroken."""
+        there = pc.is_valid(sealed)
+        associated = self._associated(layout, key_hashes.filter(there).to_pylist())
+        opened = self._seal.open(sealed.filter(there).to_pylist(), associated)
+        fresh = pa.array(self._seal.seal(opened, associated), pa.binary())
+        return pc.replace_with_mask(sealed, there, fresh)
+
     def recode(self, batch: pa.RecordBatch, layout: Layout) -> pa.RecordBatch:
         """Returns table rows of an older layout under this entry's: new items null, moved items sealed or opened.
 

@@ -35,6 +35,8 @@ def test_the_commands_are_those_of_the_issue():
         "quarantine show", "dataset list", "dataset show", "dataset versions", "dataset rollback", "dataset lookup",
         "dataset query", "doctor", "audit verify", "audit seal", "audit anchor", "audit status", "audit export",
         "audit archive", "audit protect",
+        "delivery subscribe", "delivery list", "delivery show", "delivery run", "delivery resend", "delivery keys",
+        "keys status", "keys rotate", "keys reencrypt", "keys retire",
     }  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def test_every_use_case_has_an_action_and_every_action_a_use_case():
             steps = {
                 "extract_run", "validate_run", "publish_run", "hold", "require", "record_read", "failing",
                 "require_department", "require_entry", "run_handed_in", "sight_of",
+                "prepare_batch", "send_batch", "confirm_batch", "take_receipt", "withdraw",
             }  # fmt: skip
             if parameters == ["hub", "actor"] and name not in steps:
                 assert f"{module.__name__}.{name}" in USE_CASES.values(), name

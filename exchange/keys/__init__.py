@@ -1,0 +1,1 @@
+"""Keys: which generation seals what, rotation without downtime, re-encryption in the background, retirement."""

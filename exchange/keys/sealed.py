@@ -1,0 +1,58 @@
+"""Every column of the hub database that holds bytes: sealed under a key, keyed hash, or public. Reads no row.
+
+A test compares this list with the declared tables: a new column of bytes that is not named here fails it, so that no
+sealed column is ever forgotten by a re-encryption or by the retirement of a key.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from sqlalchemy import Column, Table
+
+from catalog.tables import connections, open_problems
+from catalog.tables_delivery import signing_keys, subscriptions
+from catalog.tables_people import accounts, sessions
+from catalog.tables_work import entry_reviews, waivers
+from exchange.crypto import Purpose
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """One sealed column: its key's purpose and what each value is bound to."""
+
+    column: Column[Any]
+    purpose: Purpose
+    bound: Callable[[Row], str]
+
+    @property
+    def table(self) -> Table:
+        """The column's table."""
+        table = self.column.table
+        assert isinstance(table, Table)  # noqa: S101 - columns are declared in tables
+        return table
+
+    @property
+    def name(self) -> str:
+        """Names the column for people."""
+        return f"{self.table.name}.{self.column.name}"
+
+
+def _review(row: Row) -> str:
+    at = row["recorded_at"].astimezone(UTC).isoformat(timespec="microseconds")
+    return f"review:{row['dataset']}:{row['version']}:{row['kind']}:{at}"
+
+
+SEALED: tuple[SealedColumn, ...] = (
+    SealedColumn(connections.c.sealed_url, "connections", lambda row: f"connection:{row['name']}"),
+    SealedColumn(accounts.c.totp_sealed, "connections", lambda row: f"totp:{row['id']}"),
+    SealedColumn(entry_reviews.c.scan_sealed, "connections", _review),
+    SealedColumn(subscriptions.c.sealed_place, "connections", lambda row: f"subscription:{row['id']}"),
+)
+#: Keyed hashes: they stay under the hashing generation.
+HASHED: tuple[Column[Any], ...] = (open_problems.c.key_hash, waivers.c.key_hash, sessions.c.token_hash)
+#: Bytes that are no secret.
+PUBLIC: tuple[Column[Any], ...] = (signing_keys.c.public_key,)
