@@ -1,8 +1,8 @@
 """Masking rules (脱敏): what is left of a value that leaves masked (profile `internal`, domain.md 7.2).
 
 A rule is a list of cases; the first that fits says how many characters stand at each end, or what stands instead. The
-same cases are read here for one value and for an Arrow array, and by the lake as SQL; a test holds that the three agree.
-Each rule is idempotent, leaves nulls null, and gives nothing that passes as a valid identifier. A masked value is text.
+same cases are read here for one value and for an array, and by the lake as SQL; tests hold that the three agree. Each
+rule is idempotent, leaves nulls null, and gives nothing that passes as a valid identifier. A masked value is text.
 
 USCCs that may be seen are granted in plain; whoever grants them masked gets them masked.
 """
@@ -56,6 +56,7 @@ class Mask:
 
 _DOTS = "[·•‧・．]"
 _PLACE = "(?s)\\A([^0-9０-９号室栋楼幢弄*]{0,20}?(?:街道|[镇乡])).*\\z"
+_SHORT = Replace("(?s)\\A.*\\z", "****")
 _WHOLE = Replace("(?s)\\A.*\\z", HIDDEN)
 
 _RULES = (
@@ -77,10 +78,10 @@ _RULES = (
             Keep(5, None, 0, 2),
         ),
     ),
-    Mask("address", "地址", (Replace(_PLACE, "\\1****"), Replace("(?s)\\A(.{6}).+\\z", "\\1****"), Replace("(?s)\\A.*\\z", "****"))),
+    Mask("address", "地址", (Replace(_PLACE, "\\1****"), Replace("(?s)\\A(.{6}).+\\z", "\\1****"), _SHORT)),
     Mask("bank_card", "银行账号、社保卡号", (Keep(8, None, 0, 4),)),
     Mask("email", "电子邮箱", (Replace("(?s)\\A([^@])[^@]*(@.+)\\z", "\\1***\\2"),)),
-    Mask("year", "日期只留年份", (Replace("(?s)\\A([0-9]{4}).*\\z", "\\1"), Replace("(?s)\\A.*\\z", "****")), year=True),
+    Mask("year", "日期只留年份", (Replace("(?s)\\A([0-9]{4}).*\\z", "\\1"), _SHORT), year=True),
     Mask("region", "行政区划只留地市", (Keep(6, None, 4, 0),)),
     Mask("first", "首字", (Keep(2, None, 1, 0),)),
     Mask("hidden", "隐去", (_WHOLE,)),
