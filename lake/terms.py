@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.duck import quoted
-from lake.layout import Column, Layout
+from lake.layout import INSTANT, Column, Layout
 from schemas.errors import InputError, StateError
 from schemas.grants import COMPARISONS, Comparison, RowFilter
 
@@ -37,6 +37,8 @@ class Term:
 
     def mask(self, column: pa.Array) -> pa.Array:
         """Says row by row whether the condition is true."""
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(INSTANT)
         if self.comparison == "is null":
             return pc.is_null(column)
         if self.comparison == "in":
@@ -80,8 +82,8 @@ def _typed(column: Column, value: str) -> pa.Scalar:
     text = pa.array([value], pa.string())
     try:
         if pa.types.is_timestamp(kind):
-            moment = text.cast(pa.timestamp("us")) if _naive(value) else text.cast(pa.timestamp("us", "UTC"))
-            return (pc.assume_timezone(moment, _ZONE) if _naive(value) else moment).cast(pa.timestamp("us", "UTC"))[0]
+            local = pc.assume_timezone(text.cast(pa.timestamp("us")), _ZONE) if _naive(value) else text
+            return local.cast(INSTANT)[0]
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             return pa.scalar(value, pa.string())
         if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_list(kind):
@@ -101,7 +103,7 @@ def _naive(value: str) -> bool:
 def literal(value: pa.Scalar) -> str:
     """Writes a typed value for DuckDB."""
     if pa.types.is_string(value.type):
-        return "'" + value.as_py().replace("'", "''") + "'"
+        return "'" + str(value).replace("'", "''") + "'"
     if pa.types.is_boolean(value.type):
         return "TRUE" if value.as_py() else "FALSE"
     if pa.types.is_timestamp(value.type):
