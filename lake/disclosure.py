@@ -69,9 +69,8 @@ class Disclosure:
             if given.name in columns and given.name in known:
                 item, column = known[given.name], columns[given.name]
                 mask = _mask(given.mask, item) if given.state == "masked" else None
-                items[given.name] = Disclosed(
-                    given.name, given.state, mask, given.comparisons, column, _tells_who(item, column), _is_shared(item, mask)
-                )
+                traits = (_tells_who(item, column), _is_shared(item, mask))
+                items[given.name] = Disclosed(given.name, given.state, mask, given.comparisons, column, *traits)
         return cls(grant, layout, tuple(items.values()), grant_terms(grant.rows, layout))
 
     @cached_property
@@ -87,14 +86,19 @@ class Disclosure:
     @property
     def grant_names(self) -> tuple[str, ...]:
         """The names that a statement may use: granted items and hashes."""
-        return (*(item.name for item in self.items), *self.hashes)
+        return (*self.readable, *self.hashes, *self.hidden)
 
     @cached_property
     def hashes(self) -> tuple[str, ...]:
-        """The keyed hashes that rows can be joined by: the row's own and one for each granted subject item."""
-        granted = {item.name for item in self.items}
-        subjects = [subject_column(column.name) for column in self.layout.subjects if column.name in granted]
+        """The keyed hashes that rows can be joined by: the row's own and one for each subject item that leaves."""
+        subjects = [subject_column(column.name) for column in self.layout.subjects if column.name in self.readable]
         return (KEY_HASH.name, *subjects)
+
+    @cached_property
+    def hidden(self) -> tuple[str, ...]:
+        """The condition-only items, and the hashes of the subjects among them, which would tell them."""
+        subjects = [subject_column(column.name) for column in self.layout.subjects if column.name in self.conditions]
+        return (*self.conditions, *subjects)
 
     @cached_property
     def units(self) -> tuple[str, ...]:

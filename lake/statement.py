@@ -51,9 +51,9 @@ def analyse(sql: str, plans: Mapping[str, Disclosure]) -> Statement:
     return statement
 
 
-def _schema(names: Mapping[str, Disclosure]) -> dict[str, dict[str, str]]:
+def _schema(names: Mapping[str, Disclosure]) -> dict[str, object]:
     return {
-        name: {column.lower(): "VARCHAR" for column in [*plan.readable, *plan.hashes, *plan.conditions]}
+        name: {column.lower(): "VARCHAR" for column in plan.grant_names}
         for name, plan in names.items()
     }
 
@@ -132,12 +132,11 @@ def dataset_of(column: exp.Column, names: Mapping[str, Disclosure]) -> str | Non
 
 
 def _join_by_hash(tree: exp.Expr, names: Mapping[str, Disclosure]) -> None:
-    """Turns the equality of two subject items, one of them condition-only, into that of their hashes, which anyone may
-    join by."""
+    """Turns the equality of two subject items, one of them condition-only, into that of their hashes."""
     for equal in list(tree.find_all(exp.EQ)):
         sides = [side for side in (equal.this, equal.expression) if isinstance(side, exp.Column)]
         plans = [names.get(dataset_of(side, names) or "") for side in sides]
-        subjects = [plan and _subject(plan, side.name) for plan, side in zip(plans, sides, strict=True)]
+        subjects = [_subject(plan, side.name) if plan else None for plan, side in zip(plans, sides, strict=True)]
         hidden = [plan is not None and _condition(plan, side.name) for plan, side in zip(plans, sides, strict=True)]
         if len(sides) == 2 and all(subjects) and any(hidden):
             for side, subject in zip(sides, subjects, strict=True):
@@ -159,12 +158,12 @@ def _take(statement: Statement, column: exp.Column, names: Mapping[str, Disclosu
             raise unknown(granted)
         return
     plan = names[dataset]
-    given = {name.lower(): name for name in [*plan.readable, *plan.hashes, *plan.conditions]}
+    given = {name.lower(): name for name in plan.grant_names}
     name = given.get(column.name.lower())
     if name is None:
         raise unknown(granted)
     statement.columns.setdefault(plan.layout.dataset, set()).add(name)
-    statement.conditioned |= name in plan.conditions
+    statement.conditioned |= name in plan.hidden
     statement.pseudonyms |= name in plan.hashes and not _joins_or_counts(column, names)
 
 

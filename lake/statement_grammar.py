@@ -151,7 +151,7 @@ def _check_detail(node: exp.Expr) -> None:
 def _named(node: exp.Expr) -> str:
     if isinstance(node, exp.Func):
         return "不在许可表中的函数"
-    return _NAMES.get(type(node), type(node).__name__.upper())
+    return next((said for kind, said in _NAMES.items() if isinstance(node, kind)), type(node).__name__.upper())
 
 
 def _refused(what: str) -> QueryError:
