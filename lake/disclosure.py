@@ -69,7 +69,8 @@ class Disclosure:
             if given.name in columns and given.name in known:
                 item, column = known[given.name], columns[given.name]
                 mask = _mask(given.mask, item) if given.state == "masked" else None
-                traits = (_tells_who(item, column), _is_shared(item, mask))
+                who = _tells_who(item, column)
+                traits = (who, not who and _is_shared(item, mask))
                 items[given.name] = Disclosed(given.name, given.state, mask, given.comparisons, column, *traits)
         return cls(grant, layout, tuple(items.values()), grant_terms(grant.rows, layout))
 
