@@ -29,7 +29,7 @@ _GLOB = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a query may take. More rows than `rows` are an error before the first of them leaves; None is no limit."""
+    """What a query may take. The batch that goes over `rows` does not leave, an error does; None is no limit."""
 
     memory_mb: int = 1024
     seconds: float = 600
@@ -80,10 +80,13 @@ class _Opened:
 
 
 class Analysis:
-    """A running query: its schema and its batches, once. Use it in `with`, so that its memory is given back.
+    """A query: its schema and its batches, once. It starts in `with`, at whose end its memory is given back.
 
-    `seconds` is how long the database may work on it. `cancel` may be called from another thread at any time.
+    `seconds` is how long the database may work on it. `cancel` may be called from another thread at any time, before and
+    while it runs; what the caller does between two batches does not count.
     """
+
+    schema: pa.Schema
 
     def __init__(self, rewritten: Rewritten, views: Mapping[str, Granted], limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -91,16 +94,12 @@ class Analysis:
         self._cancelled: HubError | None = None
         self._streams: list[_Opened] = []
         files = [path for name in rewritten.datasets for path in _files(rewritten, name, views[name]) or ()]
+        self._rewritten, self._views = rewritten, views
         self._duck = connect(self._limits.memory_mb, files=files)
         self._reader: Any = None
-        try:
-            self._reader = self._guard(lambda: self._open(rewritten, views))
-        except BaseException:
-            self.close()
-            raise
-        self.schema: pa.Schema = self._reader.schema
 
-    def _open(self, rewritten: Rewritten, views: Mapping[str, Granted]) -> Any:
+    def _open(self) -> Any:
+        rewritten, views = self._rewritten, self._views
         salt = secrets.token_hex(32) if rewritten.pseudonyms else None
         self._duck.execute(f"CREATE SCHEMA {SCHEMA}")
         for name in rewritten.datasets:
@@ -125,6 +124,12 @@ class Analysis:
         return f"SELECT {', '.join(columns)} FROM {registered}"
 
     def __enter__(self) -> Self:
+        try:
+            self._reader = self._guard(self._open)
+        except BaseException:
+            self.close()
+            raise
+        self.schema = self._reader.schema
         return self
 
     def __exit__(
