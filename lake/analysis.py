@@ -92,6 +92,7 @@ class Analysis:
         self._limits = limits or Limits()
         self._left, self._rows = self._limits.seconds, 0
         self._cancelled: HubError | None = None
+        self._working = False
         self._streams: list[_Opened] = []
         files = [path for name in rewritten.datasets for path in _files(rewritten, name, views[name]) or ()]
         self._rewritten, self._views = rewritten, views
@@ -158,18 +159,23 @@ class Analysis:
     def cancel(self, why: HubError | None = None) -> None:
         """Stops the query; whoever reads it gets `why`, e.g. that the grant was revoked."""
         self._cancelled = why or QueryError("查询已取消", "", "需要时请重新提交", code="QUERY_CANCELLED")
-        self._duck.interrupt()
+        threading.Thread(target=self._stop, daemon=True).start()
+
+    def _stop(self) -> None:
+        # An interrupt that comes just before the database begins is lost, so it is repeated.
+        while self._working:
+            self._duck.interrupt()
+            time.sleep(0.05)
 
     def _guard(self, step: Callable[[], Any]) -> Any:
-        if self._cancelled:
-            raise self._cancelled
         begun = time.monotonic()
+        self._working = True  # before the look at `_cancelled`: either this sees the one or `_stop` sees the other
         # A join of everything with everything never comes back by itself.
         limit = threading.Timer(max(self._left, 0), self._duck.interrupt)
         limit.daemon = True  # an interrupt may strike before the `finally`; the process must not wait for the limit
         try:
             limit.start()
-            found = step()
+            found = None if self._cancelled else step()
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
             late = time.monotonic() - begun >= self._left
             failure = self._cancelled or self._broken() or (_too_long(self._limits.seconds) if late else _refusal(error))
@@ -179,6 +185,7 @@ class Analysis:
             failure = self._cancelled
         finally:
             limit.cancel()
+            self._working = False
             self._left -= time.monotonic() - begun
         raise failure
 
