@@ -1,5 +1,6 @@
 """A small lake with canaries and the plans of grants over it, for the tests of what leaves it. Not a test."""
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -87,3 +88,8 @@ USUAL = grant(
     RowFilter("region", ("6204",), (Predicate("count", "<", ("110",)),)),
 )  # fmt: skip
 WEDDINGS = grant("marriages", [GrantedItem("first_id", "masked"), *plain("registered", "unit_code")])
+
+
+def tries(default: int) -> int:
+    """Returns how many statements a long test makes: SHUQIAO_TEST_STATEMENTS, or few."""
+    return int(os.environ.get("SHUQIAO_TEST_STATEMENTS", default))  # noqa: TID251 - a test's own length

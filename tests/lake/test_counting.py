@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lake.duck import connect
 from schemas.errors import QueryError
 from schemas.grants import GrantedItem, RowFilter
-from tests.lake.granted import EVERY, USUAL, WEDDINGS, ask, build, grant, granted, numbered, plain, wed
+from tests.lake.granted import EVERY, USUAL, WEDDINGS, ask, build, grant, granted, numbered, plain, tries, wed
 from tests.lake.people import MARRIAGES, PEOPLE, Hub, person
 
 
@@ -188,7 +188,7 @@ def _answer(views, sql):
         return error.code
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sql=_COUNTS)
 def test_no_answer_depends_on_who_has_which_value(towns, sql):
     """The proof as a property: exchanging the hidden values within a cell changes no answer and no error."""
@@ -197,18 +197,20 @@ def test_no_answer_depends_on_who_has_which_value(towns, sql):
 
 def test_a_thousand_queries_do_not_find_a_birthday(towns):
     """Bisection and differencing against one person: every split of the days, with and without him, all ways to point
-    at him; what was answered is the same in the town where others have his birthday."""
+    at him; what was answered is the same in the town where others have his birthday. (A sample; all of them with
+    SHUQIAO_TEST_STATEMENTS=1000.)"""
     days = [date(1950, 1, 1) + timedelta(days=n * 160) for n in range(125)]
     pointing = ["", " AND name = '测试8'", " AND name <> '测试8'", " AND count <> 8", " AND region = '620400'",
                 " AND region <> '620400'", " AND s_citizen_id <> 'x'", " OR count = 8"]  # fmt: skip
     statements = [f"SELECT count(*) AS n FROM people WHERE birth < '{day}'{who}" for day in days for who in pointing]
     assert len(statements) == 1000
+    asked = random.Random(1).sample(statements, min(tries(100), 1000))
     answered = 0
-    for sql in statements:
+    for sql in asked:
         first, second = (_answer(views, sql) for views in towns)
         assert first == second, sql
         answered += isinstance(first, list) and bool(first)
-    assert answered > 200
+    assert answered > len(asked) / 5
 
 
 def test_without_cells_the_property_would_fail(towns):
