@@ -140,6 +140,10 @@ def _check_detail(node: exp.Expr) -> None:
             raise _refused("数字的写法")
     elif isinstance(node, exp.Var) and not _WORD.fullmatch(node.name):
         raise _refused("不认识的词")
+    elif isinstance(node, exp.Star):
+        holder = node.parent.parent if isinstance(node.parent, exp.Column) else node.parent
+        if not isinstance(holder, exp.Select | exp.Count):
+            raise _refused(_NAMES[exp.Star])
     elif isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         raise _refused("表函数")
     elif isinstance(node, exp.Join) and node.args.get("kind") not in {None, "", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}:

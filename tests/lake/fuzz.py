@@ -47,6 +47,8 @@ def build(root: Path) -> dict[str, Granted]:
         Hub(root, MARRIAGES, duck).sync([wed(n) for n in range(60)])
     return granted(root, USUAL, WEDDINGS)
 
+TAME = ["upper", "length", "lower", "reverse", "coalesce"]
+
 
 class Grammar:
     """Makes statements; the same seed makes the same."""
@@ -54,13 +56,18 @@ class Grammar:
     def __init__(self, seed: int) -> None:
         self._draw = random.Random(seed)
         self._depth = 0
+        self._temper = "wild"
         self._scope: list[tuple[str, str]] = []
 
     def statement(self) -> str:
         """Returns one statement as text, some of them distorted."""
         self._depth, self._scope = 0, []
+        self._temper = self._draw.choice(["tame", "tame", "tame", "hidden", "wild"])
         text = self._query().sql(dialect="duckdb")
-        return self._distorted(text) if self._one_in(4) else text
+        return self._distorted(text) if self._one_in(3 if self._temper == "wild" else 9) else text
+
+    def _pick(self, tame: list[str], wild: list[str]) -> str:
+        return self._draw.choice(tame + wild if self._temper == "wild" else tame)
 
     def _one_in(self, n: int) -> bool:
         return self._draw.randrange(n) == 0
@@ -83,18 +90,20 @@ class Grammar:
             alias = f"q{self._draw.randrange(9)}"
             self._scope.append((alias, "people"))
             return exp.Subquery(this=self._query(), alias=exp.TableAlias(this=exp.to_identifier(alias)))
-        name = self._draw.choice(["people"] * 5 + ["marriages"] * 3 + ["c", "register", "duckdb_tables", "information_schema.tables"])
-        alias = self._draw.choice([name, "p", "m", "t"])
+        name = self._pick(["people"] * 5 + ["marriages"] * 3, ["c", "register", "duckdb_tables", "information_schema.tables"])
+        alias = f"t{len(self._scope)}" if self._temper != "wild" else self._draw.choice([name, "p", "m", "t"])
         self._scope.append((alias, name if name in OPEN else "people"))
         return exp.to_table(name).as_(alias) if alias != name else exp.to_table(name)
 
     def _select(self) -> exp.Select:
         self._scope = []
+        if self._temper == "hidden" and self._one_in(2):
+            return self._counting()
         select = exp.Select().from_(self._source())
         for _ in range(self._draw.choice([0, 0, 0, 1, 2])):
             source = self._source()
             on = self._equality() if self._one_in(2) else self._condition()
-            select = select.join(source, on=on, join_type=self._draw.choice(["", "left", "full", "semi", "cross", "natural", "asof"]))
+            select = select.join(source, on=on, join_type=self._pick(["", "", "left"], ["full", "semi", "cross", "natural", "asof"]))
         counting = self._one_in(3)
         outputs = [exp.Count(this=exp.Star())] if counting else [self._output() for _ in range(self._draw.randint(1, 4))]
         keys = [self._column() for _ in range(self._draw.randint(0, 2))] if counting else []
@@ -109,12 +118,22 @@ class Grammar:
             select = select.order_by(self._value())
         return select.limit(self._draw.randrange(1, 50)) if self._one_in(3) else select
 
+    def _counting(self) -> exp.Select:
+        condition = exp.GTE(this=exp.column("birth"), expression=exp.Literal.string(f"{self._draw.randrange(2099, 2140)}-06-01"))
+        self._scope = [("people", "people")]
+        keys = [exp.column("region")] if self._one_in(2) else [self._column()] if self._one_in(4) else []
+        select = exp.Select().from_("people").select(*keys, exp.Count(this=exp.Star())).where(condition)
+        select = select.group_by(*[key.copy() for key in keys]) if keys else select
+        return select.where(self._condition()) if self._one_in(3) else select
+
     def _output(self) -> exp.Expr:
         roll = self._draw.randrange(12)
         if roll == 0:
             return exp.Star()
         if roll == 1:
             return exp.column(exp.Star(), table=self._alias())
+        if self._temper != "wild":
+            return self._value()
         if roll == 2:
             return exp.column(self._alias())
         if roll == 3:
@@ -126,11 +145,15 @@ class Grammar:
 
     def _column(self) -> exp.Expr:
         alias, dataset = self._draw.choice(self._scope) if self._scope else ("people", "people")
-        pools = [OPEN[dataset]] * 12 + [HASHES[dataset]] * 2 + [HIDDEN[dataset]] * 2 + [CLOSED[dataset]]
+        pools = [OPEN[dataset]] * 12 + [HASHES[dataset]]
+        if self._temper != "tame":
+            pools = [OPEN[dataset]] * 5 + [HIDDEN[dataset]] * 4 + [CLOSED[dataset]] * (self._temper == "wild")
         pool = self._draw.choice([pool for pool in pools if pool])
-        return exp.column(self._draw.choice(pool), table=alias if self._one_in(2) else None)
+        return exp.column(self._draw.choice(pool), table=None if self._temper == "wild" and self._one_in(2) else alias)
 
     def _literal(self) -> exp.Expr:
+        if self._temper != "wild":
+            return exp.Literal.string(self._draw.choice(["2010-01-01", "2098-01-01", "620402", "5"]))
         texts = ["2010-01-01", "620402", "x", "6204", "张*", "0", "%"]
         return exp.Literal.number(self._draw.randrange(200)) if self._one_in(2) else exp.Literal.string(self._draw.choice(texts))
 
@@ -143,9 +166,9 @@ class Grammar:
             if roll == 6:
                 return self._literal()
             if roll == 7:
-                return exp.Anonymous(this=self._draw.choice(FUNCTIONS), expressions=[self._value() for _ in range(self._draw.randint(1, 2))])
+                return self._call()
             if roll == 8:
-                return exp.cast(self._value(), self._draw.choice(["varchar", "int", "date", "blob", "json"]))
+                return exp.cast(self._value(), self._draw.choice(["varchar"] if self._temper != "wild" else ["varchar", "int", "date", "blob", "json"]))
             if roll == 9:
                 return exp.case().when(self._condition(), self._value()).else_(self._value())
             if roll == 10 and self._depth < 4:
@@ -155,6 +178,12 @@ class Grammar:
             return self._draw.choice([exp.DPipe, exp.Add, exp.Div])(this=self._value(), expression=self._value())
         finally:
             self._depth -= 1
+
+    def _call(self) -> exp.Expr:
+        if self._temper != "wild":
+            return exp.Anonymous(this=self._draw.choice(TAME), expressions=[exp.cast(self._column(), "varchar")])
+        values = [self._value() for _ in range(self._draw.randint(1, 2))]
+        return exp.Anonymous(this=self._draw.choice(FUNCTIONS), expressions=values)
 
     def _equality(self) -> exp.Expr:
         return exp.EQ(this=self._column(), expression=self._column())
