@@ -82,8 +82,8 @@ class _Opened:
 class Analysis:
     """A query: its schema and its batches, once. It starts in `with`, at whose end its memory is given back.
 
-    `seconds` is how long the database may work on it. `cancel` may be called from another thread at any time, before and
-    while it runs; what the caller does between two batches does not count.
+    `seconds` is how long the database may work on it; what the caller does between two batches does not count. `cancel`
+    may be called from another thread at any time, before it starts and while it runs.
     """
 
     schema: pa.Schema
@@ -178,7 +178,9 @@ class Analysis:
             found = None if self._cancelled else step()
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
             late = time.monotonic() - begun >= self._left
-            failure = self._cancelled or self._broken() or (_too_long(self._limits.seconds) if late else _refusal(error))
+            failure = (
+                self._cancelled or self._broken() or (_too_long(self._limits.seconds) if late else _refusal(error))
+            )
         else:
             if self._cancelled is None:
                 return found
@@ -208,13 +210,17 @@ def _files(rewritten: Rewritten, name: str, granted: Granted) -> list[Path] | No
 
 
 def _too_long(seconds: float) -> QueryError:
-    return QueryError(f"查询超过时限（{seconds:g} 秒），已停止", "", "请加上筛选条件或检查联接条件", code="QUERY_TIMEOUT")
+    return QueryError(
+        f"查询超过时限（{seconds:g} 秒），已停止", "", "请加上筛选条件或检查联接条件", code="QUERY_TIMEOUT"
+    )
 
 
 def _refusal(error: Exception) -> QueryError:
     """Says what went wrong without repeating the statement or a value of a row."""
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
-        return QueryError("查询所需内存超出限额", "查询不落盘", "请加上筛选条件或减少分组、排序的列", code="QUERY_MEMORY")
+        return QueryError(
+            "查询所需内存超出限额", "查询不落盘", "请加上筛选条件或减少分组、排序的列", code="QUERY_MEMORY"
+        )
     if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException | duckdb.InvalidInputException):
         return QueryError("某行的值不能按语句要求转换或计算", "", "请用 TRY_CAST 或先筛选")
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):

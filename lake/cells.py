@@ -8,7 +8,7 @@ leave altogether when all of them together are too few.
 from collections.abc import Sequence
 from typing import Any
 
-from lake.counting import Table, cells_view
+from lake.counting import Table, cells_view, subject_mark
 from lake.duck import quoted
 from schemas.errors import QueryError
 
@@ -19,9 +19,13 @@ _MOST_ITEMS = 6
 def build_cells(duck: Any, table: Table, source: str, number: int) -> None:
     """Creates the cells view of one table of a counting statement; raises QueryError for items that cut too finely."""
     base = f"base_{number}"
-    duck.execute(f"CREATE TEMP TABLE {base} AS SELECT * FROM {source}")
-    units = [f"count(DISTINCT {quoted(unit)})" for unit in table.plan.units]
-    subjects = f"least({', '.join(units)})" if len(units) > 1 else units[0]
+    shared = [item.name for item in table.plan.readable.values() if item.shared]
+    columns = [quoted(name) for name in (*shared, *_carried(table))]
+    marks = [
+        f"CASE WHEN {quoted(u)} IS NOT NULL THEN hash({quoted(u)}) END AS {subject_mark(u)}" for u in table.plan.units
+    ]
+    duck.execute(f"CREATE TEMP TABLE {base} AS SELECT {', '.join([*columns, *marks])} FROM {source}")
+    subjects = _subjects(duck, base, table)
     least = max(table.plan.grant.minimum_rows, 2)
     chosen = _choose(duck, base, subjects, least, table)
     if outside := table.shared - set(chosen):
@@ -33,6 +37,15 @@ def build_cells(duck: Any, table: Table, source: str, number: int) -> None:
         )
     _check_counted(duck, base, table)
     _view(duck, base, chosen, (subjects, least), table)
+
+
+def _subjects(duck: Any, base: str, table: Table) -> str:
+    """Returns the expression that counts subjects: of rows, where each row has its own."""
+    units = [f"count(DISTINCT {subject_mark(unit)})" for unit in table.plan.units]
+    rows, *counts = duck.execute(f"SELECT count(*), {', '.join(units)} FROM {base}").fetchone()
+    if all(count == rows for count in counts):
+        return "count(*)"
+    return f"least({', '.join(units)})" if len(units) > 1 else units[0]
 
 
 def _choose(duck: Any, base: str, subjects: str, least: int, table: Table) -> list[str]:
@@ -57,7 +70,10 @@ def _check_counted(duck: Any, base: str, table: Table) -> None:
         rows, subjects = duck.execute(f"SELECT count(*), count(DISTINCT {quoted(name)}) FROM {base}").fetchone()
         if rows != subjects:
             raise QueryError(
-                "该数据集一个主体可有多行，不能与仅条件数据项同时计主体数", "可用 count(*)", "请改写", code="CONDITION_USE"
+                "该数据集一个主体可有多行，不能与仅条件数据项同时计主体数",
+                "可用 count(*)",
+                "请改写",
+                code="CONDITION_USE",
             )
 
 
@@ -72,6 +88,7 @@ def _view(duck: Any, base: str, chosen: Sequence[str], rule: tuple[str, int], ta
     (together,) = duck.execute(f"SELECT {subjects} FROM {joined} WHERE c.n < {least}").fetchone()
     shown = [f"CASE WHEN c.n >= {least} THEN b.{quoted(name)} END AS {quoted(name)}" for name in chosen]
     shown += [f"b.{quoted(name)}" for name in _carried(table)]
+    shown += [f"b.{subject_mark(unit)}" for unit in table.plan.units]
     kept = "TRUE" if together >= least else f"c.n >= {least}"
     duck.execute(f"CREATE TEMP TABLE {base}_placed AS SELECT {', '.join(shown)} FROM {joined} WHERE {kept}")
     duck.execute("CREATE SCHEMA IF NOT EXISTS cells")
@@ -79,4 +96,4 @@ def _view(duck: Any, base: str, chosen: Sequence[str], rule: tuple[str, int], ta
 
 
 def _carried(table: Table) -> list[str]:
-    return sorted({*table.hidden, *table.linked, *table.counted, *table.plan.units})
+    return sorted({*table.hidden, *table.linked, *table.counted})

@@ -1,8 +1,8 @@
 """Statements in which a condition-only item takes part: compiled, not edited, to counts over cells of many subjects.
 
 Such a statement may only count, by and within *shared* items (region, codes), so that each answer depends on the
-condition-only values of a cell as a set: exchanging them among the subjects of a cell changes no answer, hence no number
-of answers tells which subject has which value (docs/decisions/2026-11-28-condition-only-items.md). The text that runs is
+condition-only values of a cell as a set: exchanging them among a cell's subjects changes no answer, hence no number of
+answers tells which subject has which value (docs/decisions/2026-11-28-condition-only-items.md). The text that runs is
 written here from scratch; nothing of the analyst's text but typed values gets into it.
 """
 
@@ -49,6 +49,11 @@ class Counting:
 def cells_view(alias: str) -> str:
     """Names the view that shows a table's rows in cells."""
     return "cells." + quoted(alias)
+
+
+def subject_mark(unit: str) -> str:
+    """Names the column of a cells view by which the subjects of a unit are counted: short, and of no other use."""
+    return quoted(f"#{unit}")
 
 
 def compile_counting(statement: Statement, plans: Mapping[str, Disclosure]) -> Counting:
@@ -188,7 +193,7 @@ class _Compiler:
     def _having(self, select: exp.Select) -> str:
         enough = []
         for table in self._out.tables.values():
-            units = [f"count(DISTINCT {quoted(table.alias)}.{quoted(unit)})" for unit in table.plan.units]
+            units = [f"count(DISTINCT {quoted(table.alias)}.{subject_mark(unit)})" for unit in table.plan.units]
             enough += [f"{unit} >= {max(table.plan.grant.minimum_rows, 2)}" for unit in units]
         said = select.args.get("having")
         return " HAVING " + " AND ".join([*enough, *([self._counts(said.this)] if said else [])])

@@ -1,8 +1,8 @@
 """The one DuckDB factory. No other module opens a connection.
 
-A connection reaches no network and no file but those it was opened for, loads no extension and sees no Python variable:
-other data comes in as registered Arrow tables only. It spills only where the caller says that nothing but keyed hashes flows through it.
-SQL of this room is built from identifiers that `quoted` has quoted, never from values.
+A connection reaches no network and no file but those it was opened for, loads no extension and sees no Python
+variable: other data comes in as registered Arrow tables only. It spills only where the caller says that nothing but
+keyed hashes flows through it. SQL of this room is built from identifiers that `quoted` has quoted, never from values.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,10 @@ import duckdb
 def connect(
     memory_mb: int = 1024, *, spill: Path | None = None, threads: int = 2, files: Sequence[Path] = ()
 ) -> duckdb.DuckDBPyConnection:
-    """Opens an in-memory connection. `spill`: the run's own folder, for hashes only; None forbids spilling. `files`: the
-    files, of any, that it may read."""
+    """Opens an in-memory connection.
+
+    `spill`: the run's own folder, for hashes only; None forbids spilling. `files`: the only files that it may read.
+    """
     connection = duckdb.connect(
         ":memory:",
         config={

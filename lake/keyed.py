@@ -1,4 +1,4 @@
-"""Granted rows of one subject, by its key hash: the fast read behind look-up, reuse and verify, under the grant's plan."""
+"""Granted rows of one subject by its key hash: the read behind look-up, reuse and verify, under the grant's plan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

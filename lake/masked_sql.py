@@ -9,7 +9,8 @@ def masked_sql(rule: str, column: str, kind: pa.DataType) -> str:
     """Returns the expression that masks `column` (a quoted name) of Arrow type `kind`; raises KeyError."""
     mask = MASKS[rule]
     if mask.year and (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
-        return f"lpad(CAST(year({column}) AS VARCHAR), 4, '0')"
+        year = f"CAST(year({column}) AS VARCHAR)"
+        return f"CASE WHEN year({column}) > 999 THEN {year} ELSE lpad({year}, 4, '0') END"
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         return f"CASE WHEN {column} IS NOT NULL THEN '{HIDDEN}' END"
     cases = "".join(f" WHEN {_when(case, column)} THEN {_then(case, column)}" for case in mask.cases)

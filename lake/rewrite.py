@@ -1,7 +1,7 @@
 """An analyst's statement → the statement that runs: over views that hold granted rows and items alone, masked already.
 
-The text that runs is written from the checked tree. Each dataset is a view in the schema `granted`; a statement in which
-a condition-only item takes part runs over cells instead (lake/counting.py).
+The text that runs is written from the checked tree. Each dataset is a view in the schema `granted`; a statement in
+which a condition-only item takes part runs over cells instead (lake/counting.py).
 """
 
 from collections.abc import Mapping, Sequence

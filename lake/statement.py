@@ -52,10 +52,7 @@ def analyse(sql: str, plans: Mapping[str, Disclosure]) -> Statement:
 
 
 def _schema(names: Mapping[str, Disclosure]) -> dict[str, object]:
-    return {
-        name: {column.lower(): "VARCHAR" for column in plan.grant_names}
-        for name, plan in names.items()
-    }
+    return {name: {column.lower(): "VARCHAR" for column in plan.grant_names} for name, plan in names.items()}
 
 
 def _listed(plans: Mapping[str, Disclosure]) -> str:
@@ -73,7 +70,9 @@ def _check_tables(tree: exp.Expr, names: Mapping[str, Disclosure], granted: str)
             raise unknown(granted)
         alias = table.args.get("alias")
         if alias is not None and alias.args.get("columns"):
-            raise QueryError("给数据集的列改名", "列名可在 SELECT 中用 AS 改", "请删去表别名后的列名", code="QUERY_REFUSED")
+            raise QueryError(
+                "给数据集的列改名", "列名可在 SELECT 中用 AS 改", "请删去表别名后的列名", code="QUERY_REFUSED"
+            )
 
 
 def _sources(select: exp.Expr) -> Iterator[tuple[exp.Expr, tuple[str, ...]]]:

@@ -49,37 +49,37 @@ _PARTS: dict[type[exp.Expr], frozenset[str]] = {
     exp.In: frozenset({"this", "expressions", "query"}),
 }
 _NODES: tuple[type[exp.Expr], ...] = (
-    exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Tuple, exp.Where, exp.Having, exp.Ordered, exp.And,
-    exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is,
-    exp.Between, exp.Like, exp.ILike, exp.Exists, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Neg,
-    exp.DPipe, exp.Case, exp.If, exp.Filter, exp.WithinGroup, exp.WindowSpec, exp.IgnoreNulls, exp.Interval, exp.DataType,
-    exp.DataTypeParam, exp.Var, exp.Extract, exp.CurrentDate, exp.Escape, exp.Any, exp.All,
+    exp.Identifier, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.Tuple, exp.Where, exp.Having, exp.Ordered,
+    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ,
+    exp.Is, exp.Between, exp.Like, exp.ILike, exp.Exists, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod,
+    exp.Neg, exp.DPipe, exp.Case, exp.If, exp.Filter, exp.WithinGroup, exp.WindowSpec, exp.IgnoreNulls, exp.Interval,
+    exp.DataType, exp.DataTypeParam, exp.Var, exp.Extract, exp.CurrentDate, exp.Escape, exp.Any, exp.All,
 )  # fmt: skip
 _FUNCTIONS: tuple[type[exp.Expr], ...] = (
     exp.Count, exp.CountIf, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Median, exp.Mode, exp.PercentileCont,
-    exp.PercentileDisc, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Corr, exp.AnyValue,
-    exp.ApproxDistinct, exp.ArgMax, exp.ArgMin, exp.LogicalAnd, exp.LogicalOr, exp.GroupConcat,
-    exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.PercentRank,
-    exp.CumeDist,
-    exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Log, exp.Exp, exp.Pow, exp.Sign, exp.Trunc,
-    exp.Greatest, exp.Least, exp.Coalesce, exp.Nullif,
-    exp.Length, exp.Lower, exp.Upper, exp.Trim, exp.Substring, exp.Left, exp.Right, exp.Concat, exp.ConcatWs, exp.Replace,
-    exp.SplitPart, exp.StrPosition, exp.StartsWith, exp.EndsWith, exp.Contains, exp.RegexpLike, exp.RegexpExtract,
-    exp.RegexpReplace, exp.Pad, exp.Reverse,
-    exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.Quarter, exp.Week, exp.WeekOfYear, exp.DayOfWeek, exp.DayOfWeekIso,
-    exp.Dayname, exp.Monthname, exp.Hour, exp.Minute, exp.TimestampTrunc, exp.DateTrunc, exp.DateDiff, exp.DateAdd,
-    exp.TimeToStr, exp.LastDay, exp.DateFromParts,
+    exp.PercentileDisc, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Corr,
+    exp.AnyValue, exp.ApproxDistinct, exp.ArgMax, exp.ArgMin, exp.LogicalAnd, exp.LogicalOr, exp.GroupConcat,
+    exp.RowNumber, exp.Rank, exp.DenseRank, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue,
+    exp.PercentRank, exp.CumeDist, exp.Abs, exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Log, exp.Exp,
+    exp.Pow, exp.Sign, exp.Trunc, exp.Greatest, exp.Least, exp.Coalesce, exp.Nullif, exp.Length, exp.Lower, exp.Upper,
+    exp.Trim, exp.Substring, exp.Left, exp.Right, exp.Concat, exp.ConcatWs, exp.Replace, exp.SplitPart,
+    exp.StrPosition, exp.StartsWith, exp.EndsWith, exp.Contains, exp.RegexpLike, exp.RegexpExtract, exp.RegexpReplace,
+    exp.Pad, exp.Reverse, exp.Year, exp.Month, exp.Day, exp.DayOfMonth, exp.Quarter, exp.Week, exp.WeekOfYear,
+    exp.DayOfWeek, exp.DayOfWeekIso, exp.Dayname, exp.Monthname, exp.Hour, exp.Minute, exp.TimestampTrunc,
+    exp.DateTrunc, exp.DateDiff, exp.DateAdd, exp.TimeToStr, exp.LastDay, exp.DateFromParts,
 )  # fmt: skip
 _TYPES = frozenset(
-    {"TEXT", "VARCHAR", "INT", "BIGINT", "SMALLINT", "TINYINT", "DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN", "DATE", "TIME",
-     "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"}
+    {"TEXT", "VARCHAR", "INT", "BIGINT", "SMALLINT", "TINYINT", "DECIMAL", "DOUBLE", "FLOAT", "BOOLEAN", "DATE",
+     "TIME", "TIMESTAMP", "TIMESTAMPTZ", "INTERVAL"}
 )  # fmt: skip
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?|\.[0-9]+([eE][+-]?[0-9]{1,3})?")
 _WORD = re.compile(r"[A-Za-z_]{1,30}")
+_JOINS = frozenset({"INNER", "OUTER", "CROSS", "SEMI", "ANTI"})
 _BEGINS = ("SELECT", "WITH", "(")
 _NAMES = {
     exp.Qualify: "QUALIFY", exp.Pivot: "PIVOT", exp.TableSample: "SAMPLE", exp.Lateral: "LATERAL", exp.Lambda: "LAMBDA",
-    exp.Columns: "COLUMNS()", exp.Placeholder: "参数占位符", exp.PositionalColumn: "按位置引用列", exp.Dot: "取结构体成员",
+    exp.Columns: "COLUMNS()", exp.Placeholder: "参数占位符", exp.PositionalColumn: "按位置引用列",
+    exp.Dot: "取结构体成员",
     exp.Bracket: "下标", exp.Struct: "结构体", exp.Command: "命令", exp.Into: "INTO", exp.Star: "* 的变形",
 }  # fmt: skip
 
@@ -132,23 +132,25 @@ def _check_node(node: exp.Expr) -> None:
 
 
 def _check_detail(node: exp.Expr) -> None:
-    if isinstance(node, exp.DataType):
-        if node.this.value not in _TYPES or node.args.get("nested"):
-            raise _refused("类型转换到不允许的类型")
-    elif isinstance(node, exp.Literal) and not node.is_string:
-        if not _NUMBER.fullmatch(node.name):
-            raise _refused("数字的写法")
-    elif isinstance(node, exp.Var) and not _WORD.fullmatch(node.name):
+    if isinstance(node, exp.DataType) and (node.this.value not in _TYPES or node.args.get("nested")):
+        raise _refused("类型转换到不允许的类型")
+    if isinstance(node, exp.Literal) and not node.is_string and not _NUMBER.fullmatch(node.name):
+        raise _refused("数字的写法")
+    if isinstance(node, exp.Var) and not _WORD.fullmatch(node.name):
         raise _refused("不认识的词")
-    elif isinstance(node, exp.Star):
+    if isinstance(node, exp.Star):
         holder = node.parent.parent if isinstance(node.parent, exp.Column) else node.parent
         if not isinstance(holder, exp.Select | exp.Count):
             raise _refused(_NAMES[exp.Star])
-    elif isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
+    _check_source(node)
+
+
+def _check_source(node: exp.Expr) -> None:
+    if isinstance(node, exp.Table) and not isinstance(node.this, exp.Identifier):
         raise _refused("表函数")
-    elif isinstance(node, exp.Join) and node.args.get("kind") not in {None, "", "INNER", "OUTER", "CROSS", "SEMI", "ANTI"}:
+    if isinstance(node, exp.Join) and (node.args.get("kind") or "INNER") not in _JOINS:
         raise _refused("该种联接")
-    elif isinstance(node, exp.Window) and node.args.get("over") not in {None, "OVER"}:
+    if isinstance(node, exp.Window) and (node.args.get("over") or "OVER") != "OVER":
         raise _refused("该种窗口")
 
 
@@ -164,4 +166,6 @@ def _refused(what: str) -> QueryError:
 
 def unknown(granted: str) -> QueryError:
     """The one answer for what is not there and what is not granted."""
-    return QueryError("语句引用了不存在或未授权的数据集或数据项", granted, "请按所列名称改写，或申请所需的数据项", code="QUERY_NAME")
+    return QueryError(
+        "语句引用了不存在或未授权的数据集或数据项", granted, "请按所列名称改写，或申请所需的数据项", code="QUERY_NAME"
+    )

@@ -72,7 +72,10 @@ def term(column: Column, comparison: Comparison, values: Sequence[str]) -> Term:
     enough = len(values) >= 1 if comparison == "in" else len(values) == wanted
     if comparison not in COMPARISONS or not enough:
         raise InputError(
-            f"数据项 {column.name} 的比较写法不对", "比较方式：" + "、".join(COMPARISONS), "请改正后重试", code="CONDITION"
+            f"数据项 {column.name} 的比较写法不对",
+            "比较方式：" + "、".join(COMPARISONS),
+            "请改正后重试",
+            code="CONDITION",
         )
     return Term(column.name, comparison, tuple(_typed(column, value) for value in values))
 
@@ -116,7 +119,7 @@ def literal(value: pa.Scalar) -> str:
 
 
 def grant_terms(rows: RowFilter, layout: Layout) -> tuple[Term, ...]:
-    """Compiles a grant's row filter; raises StateError when it does not fit the dataset any more: then no row leaves."""
+    """Compiles a grant's row filter; raises StateError when it does not fit the dataset (any more)."""
     columns = {column.name: column for column in layout.columns}
     terms = []
     if rows.region_item is not None or rows.region_prefixes:

@@ -26,14 +26,17 @@ from tests.lake.people import MARRIAGES, PEOPLE, Hub
 #: (all lie after 2100), a hidden sum (all begin with 77700).
 LEAK = re.compile(rf"{CANARY}|6204021990\d{{8}}|62040219800101\d{{4}}|110101|21\d\d-\d\d-\d\d|77700\d")
 LIMITS = Limits(memory_mb=256, seconds=3, rows=2_000)
-OPEN = {"people": ["citizen_id", "name", "region", "count", "updated"], "marriages": ["first_id", "registered", "unit_code"]}
+OPEN = {
+    "people": ["citizen_id", "name", "region", "count", "updated"],
+    "marriages": ["first_id", "registered", "unit_code"],
+}
 HASHES = {"people": ["key_hash", "s_citizen_id"], "marriages": ["key_hash", "s_first_id"]}
 CLOSED = {"people": ["memo", "picture", "score", "alive", "digest", "sealed", "flags", "rowid", "nothing"],
           "marriages": ["second_id", "certificate_no", "s_second_id", "bucket", "s_unit_code"]}  # fmt: skip
 HIDDEN = {"people": ["birth", "amount"], "marriages": []}
 FUNCTIONS = ["min", "max", "any_value", "upper", "reverse", "length", "hex", "md5", "to_json", "struct_pack", "list",
-             "string_agg", "first", "histogram", "typeof", "coalesce", "year", "hash", "row", "unnest", "alias", "error",
-             "read_text", "getenv", "left", "concat", "mode", "count", "sum", "quantile_cont", "arg_max", "encode"]  # fmt: skip
+             "string_agg", "first", "histogram", "typeof", "coalesce", "year", "hash", "row", "unnest", "alias",
+             "error", "read_text", "getenv", "left", "concat", "mode", "count", "sum", "arg_max", "encode"]  # fmt: skip
 
 
 def build(root: Path) -> dict[str, Granted]:
@@ -46,6 +49,7 @@ def build(root: Path) -> dict[str, Granted]:
         Hub(root, PEOPLE, duck).sync(people)
         Hub(root, MARRIAGES, duck).sync([wed(n) for n in range(60)])
     return granted(root, USUAL, WEDDINGS)
+
 
 TAME = ["upper", "length", "lower", "reverse", "coalesce"]
 
@@ -90,7 +94,9 @@ class Grammar:
             alias = f"q{self._draw.randrange(9)}"
             self._scope.append((alias, "people"))
             return exp.Subquery(this=self._query(), alias=exp.TableAlias(this=exp.to_identifier(alias)))
-        name = self._pick(["people"] * 5 + ["marriages"] * 3, ["c", "register", "duckdb_tables", "information_schema.tables"])
+        name = self._pick(
+            ["people"] * 5 + ["marriages"] * 3, ["c", "register", "duckdb_tables", "information_schema.tables"]
+        )
         alias = f"t{len(self._scope)}" if self._temper != "wild" else self._draw.choice([name, "p", "m", "t"])
         self._scope.append((alias, name if name in OPEN else "people"))
         return exp.to_table(name).as_(alias) if alias != name else exp.to_table(name)
@@ -103,9 +109,13 @@ class Grammar:
         for _ in range(self._draw.choice([0, 0, 0, 1, 2])):
             source = self._source()
             on = self._equality() if self._one_in(2) else self._condition()
-            select = select.join(source, on=on, join_type=self._pick(["", "", "left"], ["full", "semi", "cross", "natural", "asof"]))
+            select = select.join(
+                source, on=on, join_type=self._pick(["", "", "left"], ["full", "semi", "cross", "natural", "asof"])
+            )
         counting = self._one_in(3)
-        outputs = [exp.Count(this=exp.Star())] if counting else [self._output() for _ in range(self._draw.randint(1, 4))]
+        outputs = (
+            [exp.Count(this=exp.Star())] if counting else [self._output() for _ in range(self._draw.randint(1, 4))]
+        )
         keys = [self._column() for _ in range(self._draw.randint(0, 2))] if counting else []
         select = select.select(*keys, *outputs)
         if keys:
@@ -119,7 +129,9 @@ class Grammar:
         return select.limit(self._draw.randrange(1, 50)) if self._one_in(3) else select
 
     def _counting(self) -> exp.Select:
-        condition = exp.GTE(this=exp.column("birth"), expression=exp.Literal.string(f"{self._draw.randrange(2099, 2140)}-06-01"))
+        condition = exp.GTE(
+            this=exp.column("birth"), expression=exp.Literal.string(f"{self._draw.randrange(2099, 2140)}-06-01")
+        )
         self._scope = [("people", "people")]
         keys = [exp.column("region")] if self._one_in(2) else [self._column()] if self._one_in(4) else []
         select = exp.Select().from_("people").select(*keys, exp.Count(this=exp.Star())).where(condition)
@@ -155,9 +167,13 @@ class Grammar:
         if self._temper != "wild":
             return exp.Literal.string(self._draw.choice(["2010-01-01", "2098-01-01", "620402", "5"]))
         texts = ["2010-01-01", "620402", "x", "6204", "张*", "0", "%"]
-        return exp.Literal.number(self._draw.randrange(200)) if self._one_in(2) else exp.Literal.string(self._draw.choice(texts))
+        return (
+            exp.Literal.number(self._draw.randrange(200))
+            if self._one_in(2)
+            else exp.Literal.string(self._draw.choice(texts))
+        )
 
-    def _value(self) -> exp.Expr:
+    def _value(self) -> exp.Expr:  # noqa: PLR0911 - one return a kind of expression
         self._depth += 1
         try:
             roll = self._draw.randrange(14) if self._depth < 5 else self._draw.randrange(7)
@@ -168,13 +184,21 @@ class Grammar:
             if roll == 7:
                 return self._call()
             if roll == 8:
-                return exp.cast(self._value(), self._draw.choice(["varchar"] if self._temper != "wild" else ["varchar", "int", "date", "blob", "json"]))
+                return exp.cast(
+                    self._value(),
+                    self._draw.choice(
+                        ["varchar"] if self._temper != "wild" else ["varchar", "int", "date", "blob", "json"]
+                    ),
+                )
             if roll == 9:
                 return exp.case().when(self._condition(), self._value()).else_(self._value())
             if roll == 10 and self._depth < 4:
                 return exp.Subquery(this=self._query())
             if roll == 11:
-                return exp.Window(this=exp.func(self._draw.choice(["max", "lag", "count"]), self._value()), partition_by=[self._value()])
+                return exp.Window(
+                    this=exp.func(self._draw.choice(["max", "lag", "count"]), self._value()),
+                    partition_by=[self._value()],
+                )
             return self._draw.choice([exp.DPipe, exp.Add, exp.Div])(this=self._value(), expression=self._value())
         finally:
             self._depth -= 1
@@ -218,9 +242,16 @@ class Grammar:
         elif roll == 2:
             words[at] = words[at].translate({97: 0x430, 101: 0x435, 111: 0x43E})
         elif roll == 3:
-            words.insert(at, self._draw.choice(["QUALIFY 1 = 1", "USING SAMPLE 3", ";", "--", "LATERAL", "FROM people", "'", '"']))
+            words.insert(
+                at,
+                self._draw.choice(["QUALIFY 1 = 1", "USING SAMPLE 3", ";", "--", "LATERAL", "FROM people", "'", '"']),
+            )
         elif roll == 4:
-            words.append(self._draw.choice(["; SELECT * FROM people", "UNION ALL BY NAME SELECT * FROM people", "INTO x", "-- x"]))
+            words.append(
+                self._draw.choice(
+                    ["; SELECT * FROM people", "UNION ALL BY NAME SELECT * FROM people", "INTO x", "-- x"]
+                )
+            )
         else:
             del words[at]
         return " ".join(words)
@@ -248,4 +279,6 @@ def run(views: Mapping[str, Granted], statements: int, seed: int = 0) -> Counter
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        sys.stdout.write(f"{run(build(Path(folder)), int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)}\n")
+        sys.stdout.write(
+            f"{run(build(Path(folder)), int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)}\n"
+        )

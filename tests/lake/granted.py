@@ -83,7 +83,8 @@ USUAL = grant(
     "people",
     [
         GrantedItem("citizen_id", "masked"), GrantedItem("name", "masked"), *plain("region", "count", "updated"),
-        GrantedItem("birth", "condition", comparisons=EVERY), GrantedItem("amount", "condition", comparisons=("<", ">=")),
+        GrantedItem("birth", "condition", comparisons=EVERY),
+        GrantedItem("amount", "condition", comparisons=("<", ">=")),
     ],
     RowFilter("region", ("6204",), (Predicate("count", "<", ("110",)),)),
 )  # fmt: skip

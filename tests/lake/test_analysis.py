@@ -37,20 +37,27 @@ def test_a_star_is_what_leaves(views):
     assert list(rows[0]) == ["citizen_id", "name", "region", "count", "updated"]
     assert rows[3]["citizen_id"] == mask_text("citizen_id", WITHIN[3]["citizen_id"]) == "620402********0006"
     assert rows[3]["name"] == mask_text("name", WITHIN[3]["name"])
-    assert ask(views, "SELECT x.* FROM (SELECT * FROM people) x JOIN marriages m ON true LIMIT 1")[0].keys() == rows[0].keys()
+    assert (
+        ask(views, "SELECT x.* FROM (SELECT * FROM people) x JOIN marriages m ON true LIMIT 1")[0].keys()
+        == rows[0].keys()
+    )
 
 
 def test_masked_items_are_their_masked_values(views):
     """They filter, group and sort as what is left of them."""
     assert ask(views, "SELECT count(*) AS n FROM people WHERE citizen_id = '620402********0006'") == [{"n": 1}]
     assert ask(views, f"SELECT count(*) AS n FROM people WHERE citizen_id = '{WITHIN[3]['citizen_id']}'") == [{"n": 0}]
-    assert ask(views, "SELECT left(name, 1) AS f, count(*) AS n FROM people GROUP BY ALL") == [{"f": "金", "n": len(WITHIN)}]
+    assert ask(views, "SELECT left(name, 1) AS f, count(*) AS n FROM people GROUP BY ALL") == [
+        {"f": "金", "n": len(WITHIN)}
+    ]
     assert not ask(views, f"SELECT 1 AS x FROM people WHERE name LIKE '{CANARY}%'")
 
 
 def test_queries_that_need_no_opening_read_the_files(root):
     """Plain items alone are read without a seal, filters and masks included; the answer is the same as by opening."""
-    given = grant("people", [*plain("region", "count"), GrantedItem("birth", "masked")], RowFilter("region", ("620401",)))
+    given = grant(
+        "people", [*plain("region", "count"), GrantedItem("birth", "masked")], RowFilter("region", ("620401",))
+    )
     rows = ask(granted(root, given), "SELECT birth, region, count FROM people ORDER BY count")
     assert rows == [
         {"birth": str(r["birth"].year), "region": "620401", "count": r["count"]}
@@ -199,4 +206,3 @@ def test_a_grant_without_items_gives_nothing(root):
     assert ask(views, "SELECT count(*) AS n FROM people") == [{"n": ROWS}]
     with pytest.raises(QueryError):
         ask(views, "SELECT * FROM people")
-
