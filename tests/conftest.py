@@ -15,6 +15,7 @@ from psycopg import sql
 from runtime import locks, places, processes
 from runtime.postgres import Cluster
 from schemas.errors import HubError
+from tests.real_airflow import session_folder, stack  # noqa: F401 - fixtures of every folder
 
 _HOME = Path(tempfile.gettempdir()) / f"shuqiao-tests-{os.geteuid()}"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "60s"}
