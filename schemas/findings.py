@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import yaml
-
 from schemas.entry import Severity
+from schemas.yaml_text import read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class FindingKind:
 
 @cache
 def _kinds() -> Mapping[str, FindingKind]:
-    raw = yaml.safe_load(resources.files("schemas").joinpath("findings.yaml").read_text("utf-8"))
+    raw = read_yaml(resources.files("schemas").joinpath("findings.yaml").read_text("utf-8"))
     return {code: FindingKind(code, **facts) for code, facts in raw.items()}
 
 

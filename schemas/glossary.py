@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-import yaml
+from schemas.yaml_text import read_yaml
 
 #: Official titles are quoted as they are.
 _TITLE = re.compile(r"《[^》]*》")
@@ -26,7 +26,7 @@ class Term:
 @cache
 def terms() -> tuple[Term, ...]:
     """Lists all terms in the order of the file."""
-    raw = yaml.safe_load(resources.files("schemas").joinpath("glossary.yaml").read_text("utf-8"))
+    raw = read_yaml(resources.files("schemas").joinpath("glossary.yaml").read_text("utf-8"))
     return tuple(
         Term(entry["term"], entry["english"], entry["snake"], tuple(entry["synonyms"]), tuple(entry["wrong"]))
         for entry in raw

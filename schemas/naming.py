@@ -11,8 +11,9 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-import yaml
 from pypinyin import Style, lazy_pinyin
+
+from schemas.yaml_text import read_yaml
 
 _CHINESE = re.compile("[一-鿿]")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -145,7 +146,7 @@ def _folded(title: str) -> str:
 
 @cache
 def _book() -> _Book:
-    raw: dict[str, Any] = yaml.safe_load(resources.files("schemas").joinpath("naming.yaml").read_text("utf-8"))
+    raw: dict[str, Any] = read_yaml(resources.files("schemas").joinpath("naming.yaml").read_text("utf-8"))
     titles: dict[str, Term] = {}
     shorts: dict[str, Term] = {}
     derived: dict[str, Term] = {}

@@ -13,8 +13,9 @@ import pytest
 from psycopg import sql
 
 from runtime import locks, places, processes
-from runtime.postgres import Cluster
+from runtime.postgres import Cluster, Server
 from schemas.errors import HubError
+from tests.real_airflow import session_folder, stack  # noqa: F401 - fixtures of every folder
 
 _HOME = Path(tempfile.gettempdir()) / f"shuqiao-tests-{os.geteuid()}"
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "60s"}
@@ -55,10 +56,21 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _cluster(folder: Path) -> Cluster:
+class _Kept(Cluster):
+    """A cluster that runs for the whole session: found once, where a look costs root three processes."""
+
+    _found: Server | None = None
+
+    def find(self) -> Server | None:
+        """Returns the running server, as it was found first."""
+        self._found = self._found or super().find()
+        return self._found
+
+
+def _cluster(folder: Path) -> _Kept:
     for name in ("run", "secrets"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)
-    return Cluster(folder / "postgres", folder / "run", folder / "secrets", settings=_FAST)
+    return _Kept(folder / "postgres", folder / "run", folder / "secrets", settings=_FAST)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +97,8 @@ def _template(cluster: Cluster) -> str:
 
 def _fresh(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    command = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    # Copying files beats writing every block into the log, where no checkpoint waits for the disk (fsync is off).
+    command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
     with cluster.connect() as server:
         server.execute(command.format(sql.Identifier(name), sql.Identifier(template)))
     yield cluster.url(name)

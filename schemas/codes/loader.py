@@ -10,9 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from schemas.errors import NotFound
+from schemas.yaml_text import read_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -86,7 +85,7 @@ def code_set_ids() -> tuple[str, ...]:
 
 @cache
 def _index() -> dict[str, dict[str, Any]]:
-    facts = yaml.safe_load((FOLDER / "index.yaml").read_text(encoding="utf-8"))
+    facts = read_yaml((FOLDER / "index.yaml").read_text(encoding="utf-8"))
     return dict(facts)
 
 

@@ -6,14 +6,13 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from schemas.contract import patterns
 from schemas.contract.items import known_code_sets
 from schemas.contract.report import Path, Report, listed, shown, suggestion
 from schemas.contract.vocabulary import read, read_custom
 from schemas.entry import Item, Rule, Severity
 from schemas.findings import codes, finding
+from schemas.yaml_text import read_yaml
 
 _COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "when_column", "type_column")
 _LISTED_COLUMNS = ("column_list", "column_set")
@@ -39,7 +38,7 @@ class Expectation:
 @cache
 def expectations() -> Mapping[str, Expectation]:
     """Loads the expectations that a contract may name, once."""
-    raw = yaml.safe_load(resources.files("schemas.contract").joinpath("expectations.yaml").read_text("utf-8"))
+    raw = read_yaml(resources.files("schemas.contract").joinpath("expectations.yaml").read_text("utf-8"))
     return {
         name: Expectation(tuple(facts["required"]), tuple(facts["optional"]), facts["code"], facts.get("own", False))
         for name, facts in raw.items()

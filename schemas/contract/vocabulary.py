@@ -7,9 +7,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from schemas.contract.report import Path, Report, listed, shown, suggestion
+from schemas.yaml_text import read_yaml
 
 _TYPE_WORDS = {
     "text": "文字",
@@ -50,7 +49,7 @@ class Place:
 @cache
 def places() -> Mapping[str, Place]:
     """Loads the vocabulary, once."""
-    raw = yaml.safe_load(resources.files("schemas.contract").joinpath("vocabulary.yaml").read_text("utf-8"))
+    raw = read_yaml(resources.files("schemas.contract").joinpath("vocabulary.yaml").read_text("utf-8"))
     return {
         name: Place(
             {key: Key(**facts) for key, facts in place["keys"].items()},

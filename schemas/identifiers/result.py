@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, cast
 
-import yaml
+from schemas.yaml_text import read_yaml
 
 Severity = Literal["error", "warning", "info"]
 Sex = Literal["1", "2"]
@@ -60,7 +60,7 @@ class Result:
 def severities() -> dict[str, Severity]:
     """Reads finding code → severity."""
     text = (Path(__file__).parent.parent / "findings.yaml").read_text(encoding="utf-8")
-    return {code: cast("Severity", facts["severity"]) for code, facts in yaml.safe_load(text).items()}
+    return {code: cast("Severity", facts["severity"]) for code, facts in read_yaml(text).items()}
 
 
 @cache

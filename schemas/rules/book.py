@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 
 from schemas.errors import SetupError
+from schemas.yaml_text import read_yaml
 
 Value = int | float | str
 Level = Literal["national", "provincial", "municipal", "county"]
@@ -96,7 +97,7 @@ def _weaker(rule: Rule, local: float) -> bool:
 def read_overlay(text: str, level: Level) -> Overlay:
     """Reads an overlay's YAML: rule id → {value, source, article, evidence}; raises SetupError."""
     try:
-        values = yaml.safe_load(text) or {}
+        values = read_yaml(text) or {}
     except yaml.YAMLError:
         raise SetupError("本地规则文件不是有效的YAML", "规则编号: {value: …, source: …}", "请改正") from None
     if not isinstance(values, dict) or not all(isinstance(facts, dict) for facts in values.values()):
@@ -107,7 +108,7 @@ def read_overlay(text: str, level: Level) -> Overlay:
 @cache
 def book() -> RuleBook:
     """Loads the national rules, once."""
-    raw = yaml.safe_load(resources.files("schemas.rules").joinpath("rules.yaml").read_text("utf-8"))
+    raw = read_yaml(resources.files("schemas.rules").joinpath("rules.yaml").read_text("utf-8"))
     return RuleBook({rule_id: Rule(rule_id, **facts) for rule_id, facts in raw.items()})
 
 
@@ -118,7 +119,7 @@ def value(rule_id: str) -> Value:
 
 @cache
 def _tokens() -> Mapping[str, tuple[str, ...]]:
-    raw = yaml.safe_load(resources.files("schemas.rules").joinpath("null_tokens.yaml").read_text("utf-8"))
+    raw = read_yaml(resources.files("schemas.rules").joinpath("null_tokens.yaml").read_text("utf-8"))
     groups = raw["groups"]
     return {kind: tuple(token for group in names for token in groups[group]) for kind, names in raw["kinds"].items()}
 

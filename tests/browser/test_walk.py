@@ -12,7 +12,6 @@ from exchange.access import local_administrator
 from exchange.hub import open_hub
 from runtime.watch import DirectoryWatch, dag_of
 from tests.browser.conftest import people_at, serve
-from tests.dags.conftest import session_folder, stack  # noqa: F401
 from tests.exchange.small_city import people, person
 from tests.portal.conftest import OTHER, PROVIDER
 

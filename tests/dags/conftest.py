@@ -1,18 +1,10 @@
-"""The DAG file under a private AIRFLOW_HOME, and one real Airflow for all tests that need it."""
+"""The DAG file under a private AIRFLOW_HOME."""
 
 import importlib.util
 import json
-import os
-import shutil
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from catalog.migrate import upgrade
-from exchange.settings import Settings
-from runtime.airflow_stack import AirflowStack
-from runtime.places import Places
 from tests.structure.house import ROOT
 
 
@@ -38,12 +30,8 @@ def text_of(*entries):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def session_folder():
-    """The session's folder, with Airflow's home in it: Airflow reads that when it is imported, and makes it at once."""
-    folder = Path(os.environ["SHUQIAO_TEST_SESSION"])  # noqa: TID251
-    os.environ["AIRFLOW_HOME"] = str(folder / "airflow-parse")  # noqa: TID251
-    os.environ["AIRFLOW_CONFIG"] = str(ROOT / "airflow.cfg")  # noqa: TID251
-    return folder
+def _airflow_home(session_folder):
+    """Chooses Airflow's home before any test of this folder can import it."""
 
 
 @pytest.fixture(scope="session")
@@ -69,25 +57,3 @@ def fails_for_now(session_folder):
     from airflow.sdk.exceptions import AirflowException  # noqa: PLC0415 - only after its home is chosen
 
     return AirflowException
-
-
-@pytest.fixture(scope="session")
-def stack(cluster, session_folder):
-    """A real Airflow with its own folder, over the session's PostgreSQL; its hub has a database of its own."""
-    var = session_folder / f"var-{os.getpid()}"
-    Places(var).prepare()
-    dags = var / "dags"
-    dags.mkdir()
-    shutil.copy(ROOT / "dags" / "shuqiao_dags.py", dags)
-    url = cluster.ensure_database(f"hub_{os.getpid()}", "hub")
-    upgrade(url)
-    settings = Settings(var=var, database_url=url, workers=1, dags_file=dags / "shuqiao_dags.py")
-    airflow = AirflowStack(settings, cluster)
-    try:
-        airflow.start()
-        airflow.wait_ready()
-        api = airflow.api()
-        yield SimpleNamespace(settings=settings, airflow=airflow, api=api, var=var)
-        api.close()
-    finally:
-        airflow.stop()

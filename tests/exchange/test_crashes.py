@@ -51,7 +51,9 @@ class World:
         return self.cluster.url(name)
 
     def _create(self, name, template):
-        command = psql.SQL("create database {} template {}").format(psql.Identifier(name), psql.Identifier(template))
+        command = psql.SQL("create database {} template {} strategy file_copy").format(
+            psql.Identifier(name), psql.Identifier(template)
+        )
         with self.cluster.connect() as server:
             server.execute(command)
 

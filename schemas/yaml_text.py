@@ -1,0 +1,12 @@
+"""Reads YAML of our own files with libyaml where PyYAML has it: twenty times as fast, and every command reads some."""
+
+from typing import Any
+
+import yaml
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def read_yaml(text: str) -> Any:
+    """Returns plain values only, as yaml.safe_load does; raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
