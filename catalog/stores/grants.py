@@ -62,6 +62,12 @@ def add(connection: Connection, values: Mapping[str, Any]) -> None:
     connection.execute(grants.insert().values(**values))
 
 
+def find(connection: Connection, number: str) -> StoredGrant | None:
+    """Finds a grant, whether it binds or not."""
+    row = connection.execute(select(grants).where(grants.c.number == number)).one_or_none()
+    return None if row is None else StoredGrant(**row._asdict())
+
+
 def find_locked(connection: Connection, number: str) -> StoredGrant | None:
     """Finds a grant and keeps others from changing it until the transaction ends."""
     row = connection.execute(select(grants).where(grants.c.number == number).with_for_update()).one_or_none()

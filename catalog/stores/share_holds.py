@@ -116,6 +116,12 @@ def lift_recall(connection: Connection, recall_id: int, by: str, now: datetime) 
     connection.execute(update(recalls).where(recalls.c.id == recall_id).values(lifted_by=by, lifted_at=now))
 
 
+def is_recalled(connection: Connection, dataset: str, version: int) -> bool:
+    """Says whether a version of a dataset is recalled now."""
+    query = select(recalls.c.id).where(recalls.c.dataset == dataset, recalls.c.version == version)
+    return connection.execute(query.where(recalls.c.lifted_at.is_(None)).limit(1)).first() is not None
+
+
 def list_recalls(connection: Connection) -> list[tuple[Recall, list[Notice]]]:
     """Lists the recalls with their notices, newest first."""
     found: dict[int, list[Notice]] = {}

@@ -5,7 +5,7 @@ deletion, and a change of what is not granted is none.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,14 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from exchange.crypto import KeyedHash, Suite
-from exchange.delivery.ports import Disclosure
+from lake.disclosure import Disclosure
 from lake.feed import Feed
-from lake.layout import Layout
+from lake.layout import KEY_HASH
 from lake.rows import RowCoder
 from lake.table import LakeTable
 from schemas.delivery import BATCH, GUID, OPERATION, TIME
-from schemas.errors import StateError
-from schemas.grants import Grant
 
 _BATCH_ROWS = 20_000
 _MOMENT = pa.timestamp("us", "UTC")
@@ -29,12 +27,10 @@ _MOMENT = pa.timestamp("us", "UTC")
 
 @dataclass(frozen=True)
 class Discloser:
-    """Opens rows at rest and hands them through the grant, under the row_guid of one subscription."""
+    """Hands rows at rest through the plan of the grant, under the row_guid of one subscription."""
 
-    grant: Grant
-    disclose: Disclosure
+    plan: Disclosure
     coder: RowCoder
-    layout: Layout
     suite: Suite
     guid_key: bytes
 
@@ -43,51 +39,27 @@ class Discloser:
         return KeyedHash(self.suite, self.guid_key)
 
     @cached_property
-    def items(self) -> tuple[str, ...]:
-        """The items of the entry that the grant names: given, compared by, or filtering rows."""
-        rows = self.grant.rows
-        named = {each.name for each in self.grant.items} | {each.item for each in rows.predicates}
-        if rows.region_item:
-            named.add(rows.region_item)
-        return tuple(column.name for column in self.layout.columns if column.name in named)
-
-    @cached_property
     def at_rest(self) -> tuple[str, ...]:
-        """The columns of the lake table that these items take."""
-        inside = {column.name for column in self.layout.sealed}
-        plain = [name for name in self.items if name not in inside]
-        return ("key_hash", *plain, *(["sealed"] if inside & set(self.items) else []))
+        """The columns of the lake table that the readable items and the row filter take, and the row's name."""
+        return tuple(dict.fromkeys([KEY_HASH.name, *self.plan.at_rest(self.plan.readable)]))
 
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of what the grant gives, `row_guid` first."""
-        empty = self.layout.items_schema
-        fields = [pa.field(GUID, pa.string()), *(empty.field(name) for name in self.items)]
-        given = pa.schema(fields).empty_table().to_batches() or [
-            pa.record_batch([[] for _ in fields], pa.schema(fields))
-        ]
-        return next(iter(self._given(given))).schema
+        return pa.schema([pa.field(GUID, pa.string()), *self.plan.schema().remove_metadata()])
 
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yields what the grant gives of rows at rest."""
-        return self._given(self._opened(batch) for batch in batches if batch.num_rows)
+        for batch in batches:
+            granted = self.plan.granted_rows(batch, self.coder)
+            if granted.num_rows:
+                given = self.plan.opened(granted, self.coder)
+                guids = pa.array(self.guids(granted.column(KEY_HASH.name).to_pylist()), pa.string())
+                yield pa.record_batch([guids, *given.columns], schema=self.schema)
 
     def guids(self, key_hashes: Sequence[bytes]) -> list[str]:
         """Names rows for this subscription; nothing relates the names to the hub's own hashes or to another's."""
         return [str(uuid.UUID(bytes=digest[:16])) for digest in self._guids.digests(key_hashes)]
-
-    def _opened(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        items = self.coder.decode(batch, self.layout, self.items)
-        guids = pa.array(self.guids(batch.column("key_hash").to_pylist()), pa.string())
-        return pa.record_batch([guids, *items.columns], names=[GUID, *items.schema.names])
-
-    def _given(self, batches: Any) -> Iterator[pa.RecordBatch]:
-        wanted = [GUID, *self.grant.readable()]
-        for batch in self.disclose(self.grant, batches):
-            # The rewriter is trusted with values, not with the list: what the grant does not name never leaves.
-            if batch.schema.names != wanted:
-                raise StateError("脱敏结果与授权的数据项不符，已停止送达", "", "请报给维护人员", code="DISCLOSURE")
-            yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +74,7 @@ class Stamp:
 def whole(discloser: Discloser, table: LakeTable, stamp: Stamp) -> Iterator[pa.RecordBatch]:
     """Yields the whole granted content as inserts."""
     moment = stamp.moments[stamp.until]
-    for batch in discloser(iter(table.read(columns=discloser.at_rest, batch_rows=_BATCH_ROWS))):
+    for batch in discloser(table.read(columns=discloser.at_rest, batch_rows=_BATCH_ROWS)):
         yield _stamped(batch, ["I"] * batch.num_rows, [moment] * batch.num_rows, stamp.batch_no)
 
 
@@ -114,8 +86,8 @@ def changes(before: Discloser, after: Discloser, feed: Feed, stamp: Stamp) -> It
             guid: stamp.moments.get(version, stamp.moments[stamp.until])
             for guid, version in zip(after.guids(keys["key_hash"]), keys["version"], strict=True)
         }
-        old = _by_guid(before(iter(changed.before.to_batches())))
-        new = _by_guid(after(iter(changed.after.to_batches())))
+        old = _by_guid(before(changed.before.to_batches()))
+        new = _by_guid(after(changed.after.to_batches()))
         rows: list[tuple[str, dict[str, Any]]] = []
         for guid in sorted(old.keys() | new.keys()):
             if guid not in new:

@@ -1,32 +1,19 @@
-"""What delivery asks of the rooms that hold grants and rewrite rows. Knows neither of them.
+"""What delivery asks of the grants: what binds at this moment, asked anew before each chunk that leaves."""
 
-Nothing leaves without both: `Grants` says what a grant gives at this moment, `Disclosure` applies it to rows.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
 
-import pyarrow as pa
+from sqlalchemy import Connection
 
+from catalog.stores import grants as store
+from catalog.stores import share_holds
 from exchange.crypto import sm3
 from exchange.hub import Hub
+from exchange.sharing.grants import in_force
 from schemas.delivery import canonical
-from schemas.errors import Denied, SetupError
+from schemas.errors import Denied
 from schemas.grants import Grant
-
-
-class Disclosure(Protocol):
-    """Turns rows into what a grant gives of them, whichever way out is used."""
-
-    def __call__(self, grant: Grant, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yields a batch for each: `row_guid`, then `grant.readable()` in this order; rows outside the grant are gone.
-
-        What comes in: `row_guid` (string, handed through as it is) and the opened items that the grant names, with the
-        types of the entry. An empty batch gives an empty one of the same schema as any other.
-        """
-        ...
 
 
 class Grants(Protocol):
@@ -37,33 +24,32 @@ class Grants(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Both ports of one hub."""
+class HubGrants:
+    """The grants of a hub, as its database has them at each question."""
 
-    grants: Grants
-    disclose: Disclosure
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def binding(self, number: str, at: datetime) -> Grant:
+        """Returns the grant; raises Denied when nothing binds under this number."""
+        with self._hub.transaction() as connection:
+            stored = store.find(connection, number)
+            found = in_force(connection, stored.consumer, stored.dataset, at) if stored else []
+        for grant in found:
+            if grant.number == number:
+                return grant
+        raise Denied(
+            f"授权 {number[:40]} 现在不生效",
+            "有效期内、未收回、未冻结的授权，数据未被召回",
+            "请在授权页核对；需要继续使用的，请重新申请",
+            code="GRANT_OVER",
+        )
 
 
-_makers: list[Callable[[Hub], Ports]] = []
-
-
-def install(make: Callable[[Hub], Ports]) -> None:
-    """Sets how a hub's ports are made; the last one set counts."""
-    _makers.append(make)
-
-
-def ports_of(hub: Hub) -> Ports:
-    """Returns the ports of a hub; raises SetupError as long as none are set."""
-    if not _makers:
-        raise SetupError("授权与脱敏尚未接入，不能送达", "", "请升级到含授权的版本", code="DELIVERY_PORTS")
-    return _makers[-1](hub)
-
-
-def binding_grant(hub: Hub, ports: Ports, number: str, dataset: str, consumer: str) -> Grant:
+def binding_grant(hub: Hub, grants: Grants, number: str, dataset: str, consumer: str) -> Grant:
     """Returns the grant when it gives the subscription something now; raises Denied."""
     now = hub.clock.now()
-    grant = ports.grants.binding(number, now)
+    grant = grants.binding(number, now)
     fits = grant.dataset == dataset and grant.consumer == consumer and "subscription" in grant.ways
     if not fits or not grant.in_force(now):
         raise Denied(
@@ -73,6 +59,17 @@ def binding_grant(hub: Hub, ports: Ports, number: str, dataset: str, consumer: s
             code="GRANT",
         )
     return grant
+
+
+def refuse_recalled(connection: Connection, dataset: str, version: int) -> None:
+    """Raises Denied while a version is recalled: a batch of it stays, also when a newer version is published."""
+    if share_holds.is_recalled(connection, dataset, version):
+        raise Denied(
+            f"数据集 {dataset} 第{version}版已召回",
+            "召回的数据不再送达",
+            "下一批次将以新的版本全量送达",
+            code="RECALLED",
+        )
 
 
 def content_digest(grant: Grant) -> str:

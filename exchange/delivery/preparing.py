@@ -27,8 +27,9 @@ from exchange.crypto import HubSigner, sm3
 from exchange.delivery.contents import Discloser, Stamp, changes, stamped_schema, whole
 from exchange.delivery.outbox import Outbox
 from exchange.delivery.places import opened
-from exchange.delivery.ports import Ports, binding_grant, content_digest
+from exchange.delivery.ports import Grants, binding_grant, content_digest, refuse_recalled
 from exchange.hub import Hub
+from lake.disclosure import Disclosure
 from lake.feed import Feed
 from lake.rows import RowCoder
 from lake.table import LakeTable
@@ -67,7 +68,7 @@ class _Work:
         return cast(FileFormat, self.subscription.facts.get("format", "parquet"))
 
 
-def prepare_batch(hub: Hub, actor: Actor, subscription: Subscription, ports: Ports) -> str | None:
+def prepare_batch(hub: Hub, actor: Actor, subscription: Subscription, grants: Grants) -> str | None:
     """Returns the number of the batch on its way, or of a new one; None when nothing changed."""
     with hub.transaction() as connection:
         found = store.open_batch(connection, subscription.id)
@@ -79,8 +80,8 @@ def prepare_batch(hub: Hub, actor: Actor, subscription: Subscription, ports: Por
         raise StateError(
             f"订阅 {subscription.id} 没有启用", "启用的订阅才会送达", "请先恢复订阅", code="SUBSCRIPTION_STATE"
         )
-    grant = binding_grant(hub, ports, subscription.grant_number, subscription.dataset, subscription.consumer_code)
-    work = _work(hub, subscription, grant, ports)
+    grant = binding_grant(hub, grants, subscription.grant_number, subscription.dataset, subscription.consumer_code)
+    work = _work(hub, subscription, grant)
     if work is None:
         return None
     try:
@@ -90,11 +91,11 @@ def prepare_batch(hub: Hub, actor: Actor, subscription: Subscription, ports: Por
             raise
     # Its log is kept, its files are not.
     outbox.clear()
-    fresh = _work(hub, subscription, grant, ports, full=True)
+    fresh = _work(hub, subscription, grant, full=True)
     return _make(fresh, actor, outbox) if fresh else None
 
 
-def _work(hub: Hub, subscription: Subscription, grant: Grant, ports: Ports, *, full: bool = False) -> _Work | None:
+def _work(hub: Hub, subscription: Subscription, grant: Grant, *, full: bool = False) -> _Work | None:
     dataset = subscription.dataset
     with hub.transaction() as connection:
         held = datasets.find(connection, dataset)
@@ -102,6 +103,8 @@ def _work(hub: Hub, subscription: Subscription, grant: Grant, ports: Ports, *, f
         all_versions = {each.version: each for each in datasets.versions(connection, dataset)}
         number = stored.published_version if stored else None
         entry_version = entries.find_version(connection, dataset, number) if number else None
+        if held is not None:
+            refuse_recalled(connection, dataset, held.current_version)
     if held is None or held.current_version == 0 or stored is None or entry_version is None:
         raise StateError(
             f"数据集 {dataset} 尚未发布", "已发布的数据集才能送达", "请等数据发布后重试", code="NOT_PUBLISHED"
@@ -112,7 +115,7 @@ def _work(hub: Hub, subscription: Subscription, grant: Grant, ports: Ports, *, f
         older = None
     if older is not None and older.version == newer.version:
         return None
-    discloser = _discloser(hub, subscription, grant, ports, (entry_version, newer))
+    discloser = _discloser(hub, subscription, grant, entry_version, newer)
     after = older.version if older else 0
     between = [each for each in all_versions.values() if after < each.version <= newer.version]
     changed = sum(each.inserted + each.updated + each.deleted for each in between)
@@ -123,15 +126,14 @@ def _work(hub: Hub, subscription: Subscription, grant: Grant, ports: Ports, *, f
 
 
 def _discloser(
-    hub: Hub, subscription: Subscription, grant: Grant, ports: Ports, at: tuple[EntryVersion, Version]
+    hub: Hub, subscription: Subscription, grant: Grant, entry_version: EntryVersion, newer: Version
 ) -> Discloser:
-    entry_version, newer = at
     entry = entry_from(entry_version.contract, subscription.dataset)
     layout = LakeTable(hub.settings.lake_root, subscription.dataset, newer.delta_version).layout
     assert layout is not None  # noqa: S101 - a published version has one
     coder = RowCoder(entry, hub.crypto.keys(), hub.crypto.seal())
     key = opened(hub, subscription.id, subscription.sealed_place).guid_key
-    return Discloser(grant, ports.disclose, coder, layout, hub.crypto.suite, key)
+    return Discloser(Disclosure.of(grant, entry, layout), coder, hub.crypto.suite, key)
 
 
 def _feed(hub: Hub, dataset: str, older: Version, newer: Version) -> Feed:

@@ -22,11 +22,14 @@ from exchange.access import Actor
 from exchange.audit import record
 from exchange.delivery.outbox import Outbox
 from exchange.delivery.places import opened, sink_of
-from exchange.delivery.ports import Ports, binding_grant, content_digest
+from exchange.delivery.ports import Grants, binding_grant, content_digest, refuse_recalled
 from exchange.hub import Hub
 from exchange.runs import as_ours
+from exchange.sharing.granting import supplied
+from exchange.sharing.usage import Use, count_uses
 from schemas.delivery import FileFormat, Manifest, Receipt, Shipment, Sink
 from schemas.errors import Busy, Denied, HubError, NotFound, StateError
+from schemas.grants import Grant
 
 _FIRST_WAIT = timedelta(seconds=15)
 _LONGEST_WAIT = timedelta(minutes=30)
@@ -40,27 +43,29 @@ class SendingGate:
     """Asks before each chunk whether the grant still gives exactly what the batch holds; counts the chunks."""
 
     hub: Hub
-    ports: Ports
+    grants: Grants
     subscription: Subscription
     batch: Batch
     passed: int = field(default=0)
+    grant: Grant | None = field(default=None)
 
     def __call__(self) -> None:
         """Raises Denied when nothing more may leave."""
         held = self.subscription
         with self.hub.transaction() as connection:
             now = store.find(connection, held.id)
+            refuse_recalled(connection, held.dataset, self.batch.to_version)
         if now is None or now.state != "active":
             raise Denied(f"订阅 {held.id} 已停用", "启用的订阅才会送达", "", code="SUBSCRIPTION_STATE")
-        grant = binding_grant(self.hub, self.ports, held.grant_number, held.dataset, held.consumer_code)
-        if content_digest(grant) != self.batch.grant_digest:
+        self.grant = binding_grant(self.hub, self.grants, held.grant_number, held.dataset, held.consumer_code)
+        if content_digest(self.grant) != self.batch.grant_digest:
             raise Denied(
                 f"授权 {held.grant_number} 的内容已变更", "", "下一批次将按新的授权全量送达", code="GRANT_CHANGED"
             )
         self.passed += 1
 
 
-def send_batch(hub: Hub, actor: Actor, subscription: Subscription, batch: Batch, ports: Ports) -> Batch:
+def send_batch(hub: Hub, actor: Actor, subscription: Subscription, batch: Batch, grants: Grants) -> Batch:
     """Brings the batch to its place and records what came of it; does nothing when that is done."""
     if batch.state not in {"prepared", "sending"}:
         return batch
@@ -72,7 +77,7 @@ def send_batch(hub: Hub, actor: Actor, subscription: Subscription, batch: Batch,
             "",
             code="DELIVERY_WAITS",
         )
-    gate = SendingGate(hub, ports, subscription, batch)
+    gate = SendingGate(hub, grants, subscription, batch)
     try:
         gate()
     except Denied as error:
@@ -93,7 +98,7 @@ def send_batch(hub: Hub, actor: Actor, subscription: Subscription, batch: Batch,
     except Exception as error:  # noqa: BLE001 - the edge of a step; a library's text may hold values
         failure = as_ours(error)
     else:
-        return _sent(hub, actor, batch, receipt)
+        return _sent(hub, actor, batch, receipt, gate.grant)
     _failed(hub, actor, batch, failure)
     raise failure
 
@@ -110,12 +115,16 @@ def _shipment(hub: Hub, subscription: Subscription, batch: Batch) -> Shipment:
     return Shipment(manifest, batch.signature, form, lambda part: outbox.read(batch.batch_no, part))
 
 
-def _sent(hub: Hub, actor: Actor, batch: Batch, receipt: Receipt | None) -> Batch:
+def _sent(hub: Hub, actor: Actor, batch: Batch, receipt: Receipt | None, grant: Grant | None) -> Batch:
     now = hub.clock.now()
     with hub.transaction() as connection:
         store.change_batch(connection, batch.batch_no, sent_at=now, state="sent", error=None, error_code=None)
         if receipt is not None:
             close(connection, hub, actor, batch, receipt)
+        if grant is not None and grant.request is not None:
+            # In the transaction that ends the sending, so that a batch sent in several tries counts once.
+            supplied(connection, hub, actor, grant.request)
+            count_uses(connection, hub, [Use(grant.number, "subscription", rows=batch.row_count)])
         found = store.find_batch(connection, batch.batch_no)
     hub.faults.reach("delivery.recorded")
     assert found is not None  # noqa: S101 - batches are never removed

@@ -17,7 +17,7 @@ from exchange.access import Actor
 from exchange.audit import record, use_case
 from exchange.delivery import places
 from exchange.delivery.listing import write_deliveries_file
-from exchange.delivery.ports import Ports, binding_grant, ports_of
+from exchange.delivery.ports import Grants, HubGrants, binding_grant
 from exchange.delivery.sending import as_facts, take_receipt, withdraw
 from exchange.delivery.work import delivering, require_subscription, unknown
 from exchange.hub import Hub
@@ -62,12 +62,12 @@ class SubscriptionView:
 
 
 @use_case("delivery.subscribe")
-def subscribe(hub: Hub, actor: Actor, new: NewSubscription, *, ports: Ports | None = None) -> SubscriptionView:
+def subscribe(hub: Hub, actor: Actor, new: NewSubscription, *, grants: Grants | None = None) -> SubscriptionView:
     """Records a subscription under a grant in force; its first batch is the whole granted content."""
     require_department(hub, actor, "delivery.subscribe", new.consumer, new.dataset)
     places.check(actor, new.kind, new.url, new.facts)
     _check_schedule(new.schedule)
-    grant = binding_grant(hub, ports or ports_of(hub), new.grant, new.dataset, new.consumer)
+    grant = binding_grant(hub, grants or HubGrants(hub), new.grant, new.dataset, new.consumer)
     taken = sorted(set(grant.readable()) & set(ROW_COLUMNS))
     if taken or not grant.readable():
         raise InputError(

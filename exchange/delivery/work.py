@@ -14,7 +14,7 @@ from catalog.stores import deliveries as store
 from catalog.stores.deliveries import Batch, Subscription
 from exchange.access import Actor
 from exchange.audit import record, use_case
-from exchange.delivery.ports import Ports, ports_of
+from exchange.delivery.ports import Grants, HubGrants
 from exchange.delivery.preparing import prepare_batch
 from exchange.delivery.sending import confirm_batch, send_batch
 from exchange.hub import Hub, database_failure
@@ -35,20 +35,20 @@ class Delivered:
 
 
 @use_case("delivery.prepare")
-def prepare(hub: Hub, actor: Actor, subscription_id: str, *, ports: Ports | None = None) -> str | None:
+def prepare(hub: Hub, actor: Actor, subscription_id: str, *, grants: Grants | None = None) -> str | None:
     """Makes the next batch ready, or finds the one on its way; returns its number, None when nothing changed."""
     with delivering(hub, subscription_id) as subscription:
-        return _prepare(hub, actor, subscription, ports or ports_of(hub))
+        return _prepare(hub, actor, subscription, grants or HubGrants(hub))
 
 
 @use_case("delivery.send")
-def send(hub: Hub, actor: Actor, subscription_id: str, *, ports: Ports | None = None) -> Delivered:
+def send(hub: Hub, actor: Actor, subscription_id: str, *, grants: Grants | None = None) -> Delivered:
     """Sends the batch on its way; a batch that is there is not sent again. Raises Denied when the grant is over."""
     with delivering(hub, subscription_id) as subscription:
         batch = _on_its_way(hub, subscription)
         if batch is None:
             return Delivered(subscription_id, None)
-        return _view(send_batch(hub, actor, subscription, batch, ports or ports_of(hub)))
+        return _view(send_batch(hub, actor, subscription, batch, grants or HubGrants(hub)))
 
 
 @use_case("delivery.confirm")
@@ -62,12 +62,12 @@ def confirm(hub: Hub, actor: Actor, subscription_id: str) -> Delivered:
 
 
 @use_case("delivery.run")
-def run(hub: Hub, actor: Actor, subscription_id: str, *, ports: Ports | None = None) -> Delivered:
+def run(hub: Hub, actor: Actor, subscription_id: str, *, grants: Grants | None = None) -> Delivered:
     """Prepares, sends and confirms in this process; a receipt that comes later is left to a later confirm."""
     with hub.transaction() as connection:
         record(connection, hub, actor, "delivery.run", subscription_id)
     with delivering(hub, subscription_id) as subscription:
-        chosen = ports or ports_of(hub)
+        chosen = grants or HubGrants(hub)
         if _prepare(hub, actor, subscription, chosen) is None:
             return Delivered(subscription_id, None)
         batch = _on_its_way(hub, subscription)
@@ -79,9 +79,9 @@ def run(hub: Hub, actor: Actor, subscription_id: str, *, ports: Ports | None = N
             return _view(batch)
 
 
-def _prepare(hub: Hub, actor: Actor, subscription: Subscription, ports: Ports) -> str | None:
+def _prepare(hub: Hub, actor: Actor, subscription: Subscription, grants: Grants) -> str | None:
     try:
-        return prepare_batch(hub, actor, subscription, ports)
+        return prepare_batch(hub, actor, subscription, grants)
     except Denied as error:
         with hub.transaction() as connection:
             record(

@@ -17,7 +17,7 @@ from exchange.delivery.subscriptions import NewSubscription, subscribe
 from exchange.hub import open_hub
 from exchange.settings import Settings
 from tests.connectors.conftest import maria, mysql_url, postgres_url  # noqa: F401 - fixtures used here
-from tests.delivery.stand_ins import CONSUMER, NUMBER, ports
+from tests.delivery.stand_ins import CONSUMER, NUMBER, standing
 from tests.exchange.small_city import Department, contract, people, table_server
 
 ADMIN = Actor("tester", frozenset({"administrator"}))
@@ -169,6 +169,6 @@ def to_folder(hub, tmp_path):
         folder = tmp_path / "inbox"
         folder.mkdir(exist_ok=True)
         new = NewSubscription("person", NUMBER, CONSUMER, "folder", str(folder), {"receipt": "none"} | facts)
-        return subscribe(hub, ADMIN, new, ports=chosen or ports()).id, folder
+        return subscribe(hub, ADMIN, new, grants=chosen or standing()).id, folder
 
     return work

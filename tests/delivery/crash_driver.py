@@ -9,11 +9,10 @@ import connectors.sinks.folder
 import connectors.sinks.table
 import exchange.delivery.work
 from exchange.access import Actor
-from exchange.delivery.ports import Ports
 from exchange.hub import open_hub
 from exchange.settings import Settings
 from schemas.errors import HubError
-from tests.delivery.stand_ins import FileGrants, disclose
+from tests.delivery.stand_ins import FileGrants
 from tests.exchange.crash_driver import FixedClock
 
 ADMIN = Actor("tester", frozenset({"administrator"}))
@@ -24,10 +23,10 @@ def deliver(var: Path, url: str, identifier: str, moment: datetime, fault: str |
     """Runs a subscription; writes what came of it to `outcome.json` beside the hub's folder."""
     settings = Settings(var=var, database_url=url, dags_file=var / "dags.py", fault=fault)
     outcome: dict[str, object]
-    ports = Ports(FileGrants(var.parent / "grants.json"), disclose)
+    grants = FileGrants(var.parent / "grants.json")
     with open_hub(settings, FixedClock(moment)) as hub:
         try:
-            done = exchange.delivery.work.run(hub, ADMIN, identifier, ports=ports)
+            done = exchange.delivery.work.run(hub, ADMIN, identifier, grants=grants)
             outcome = {"batch": done.batch_no, "state": done.state, "rows": done.rows}
         except HubError as error:
             outcome = {"error": error.code}

@@ -1,14 +1,10 @@
-"""Stand-ins for the rooms of grants and rewriting: a book of grants, a disclosure that drops and masks."""
+"""Stand-ins for the room of grants: a book of grants that a test changes, a file of another process."""
 
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from exchange.delivery.ports import Ports
 from schemas.errors import Denied
 from schemas.grants import Grant, GrantedItem, Predicate, Quota, RowFilter
 
@@ -50,30 +46,9 @@ class GrantBook:
         return self.grants[number]
 
 
-def disclose(given, batches):
-    """Masks to the first character, drops what is not given and rows outside one `=` or `<` predicate."""
-    for batch in batches:
-        for predicate in given.rows.predicates:
-            column = batch.column(predicate.item).cast(pa.string())
-            test = {"=": pc.equal, "<": pc.less}[predicate.comparison]
-            batch = batch.filter(test(column, predicate.values[0]))  # noqa: PLW2901
-        columns = [batch.column("row_guid")]
-        for name in given.readable():
-            column = batch.column(name)
-            if given.item(name).state == "masked":
-                column = pc.binary_join_element_wise(pc.utf8_slice_codeunits(column, 0, 1), "**", "")
-            columns.append(column)
-        yield pa.record_batch(columns, names=["row_guid", *given.readable()])
-
-
-def leaky(given, batches):
-    """A disclosure with a fault: hands everything through."""
-    yield from batches
-
-
-def ports(book=None, disclosure=disclose):
-    """Both ports."""
-    return Ports(book or GrantBook(grant()), disclosure)
+def standing(**changes):
+    """Makes a book with one grant."""
+    return GrantBook(grant(**changes))
 
 
 class FileGrants:

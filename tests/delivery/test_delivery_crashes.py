@@ -16,7 +16,7 @@ from exchange.hub import open_hub
 from tests.connectors.conftest import mysql
 from tests.delivery import crash_driver
 from tests.delivery.conftest import ADMIN, HandClock
-from tests.delivery.stand_ins import CONSUMER, NUMBER, ports
+from tests.delivery.stand_ins import CONSUMER, NUMBER, standing
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.delivery.crash_driver"])
@@ -31,7 +31,7 @@ class Case:
         (settings.var.parent / "grants.json").write_text(json.dumps({"holds": True}))
         with open_hub(settings, HandClock()) as hub:
             new = NewSubscription("person", NUMBER, CONSUMER, kind, url, facts)
-            self.id = subscribe(hub, ADMIN, new, ports=ports()).id
+            self.id = subscribe(hub, ADMIN, new, grants=standing()).id
 
     def deliver(self, fault=None, wait=60):
         """Delivers in a forked process; returns exit code and outcome."""
