@@ -14,6 +14,7 @@ from sqlalchemy import Column, Table
 from catalog.tables import connections, open_problems
 from catalog.tables_delivery import signing_keys, subscriptions
 from catalog.tables_people import accounts, sessions
+from catalog.tables_sharing import share_request_files
 from catalog.tables_work import entry_reviews, waivers
 from exchange.crypto import Purpose
 
@@ -46,10 +47,15 @@ def _review(row: Row) -> str:
     return f"review:{row['dataset']}:{row['version']}:{row['kind']}:{at}"
 
 
+def _request_file(row: Row) -> str:
+    return f"share:{row['request']}:{row['added_at'].astimezone(UTC).isoformat(timespec='microseconds')}"
+
+
 SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(connections.c.sealed_url, "connections", lambda row: f"connection:{row['name']}"),
     SealedColumn(accounts.c.totp_sealed, "connections", lambda row: f"totp:{row['id']}"),
     SealedColumn(entry_reviews.c.scan_sealed, "connections", _review),
+    SealedColumn(share_request_files.c.sealed, "connections", _request_file),
     SealedColumn(subscriptions.c.sealed_place, "connections", lambda row: f"subscription:{row['id']}"),
 )
 #: Keyed hashes: they stay under the hashing generation.

@@ -2,14 +2,14 @@
 
 import json
 import multiprocessing
+import pkgutil
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from sqlalchemy import LargeBinary, text
 
-import catalog.tables_delivery
-import catalog.tables_people
-import catalog.tables_work  # noqa: F401 - all add to the metadata
+import catalog
 from catalog.stores import accounts
 from catalog.stores import audit as audit_store
 from catalog.tables import metadata
@@ -27,7 +27,7 @@ from exchange.keys.usage import scan
 from lake.table import LakeTable
 from schemas.errors import Denied, InputError, SealBroken, StateError
 from tests.delivery.conftest import ADMIN, HandClock
-from tests.delivery.stand_ins import CONSUMER, ports
+from tests.delivery.stand_ins import CONSUMER, standing
 from tests.exchange.small_city import citizen_id, person
 from tests.keys import key_driver
 
@@ -38,6 +38,9 @@ NOW = HandClock().now()
 
 def test_every_column_of_bytes_is_named():
     """Each column of bytes is sealed, hashed or public by name: a new one that nobody names here fails this test."""
+    for module in pkgutil.iter_modules(catalog.__path__):
+        if module.name.startswith("tables"):
+            import_module(f"catalog.{module.name}")  # each adds to the metadata
     declared = {
         f"{table.name}.{column.name}"
         for table in metadata.tables.values()
@@ -55,7 +58,7 @@ def full(hub, to_folder, police, publish):
     police.put([person(41), person(5, version=3), person(6) | {"csrq": "2026-13-40"}])
     publish()
     identifier, _ = to_folder(receipt="file")
-    work.prepare(hub, ADMIN, identifier, ports=ports())
+    work.prepare(hub, ADMIN, identifier, grants=standing())
     upload_files.keep(hub, "person", "u1", b"workbook")
     return hub, identifier
 
@@ -112,7 +115,7 @@ def test_reencryption_leaves_nothing_but_what_retention_removes(full, publish, p
     assert rows(hub) == before and datasets.versions(hub, ADMIN, "person") == version
     assert datasets.lookup(hub, ADMIN, "person", citizen_id(5)).rows
     assert upload_files.kept(hub, "person", "u1") == b"workbook"
-    assert work.send(hub, ADMIN, identifier, ports=ports()).state == "sent"
+    assert work.send(hub, ADMIN, identifier, grants=standing()).state == "sent"
     assert rotation.reencrypt(hub, ADMIN).places == {}
     police.put([person(45)])
     assert publish().inserted == 1
@@ -122,12 +125,12 @@ def test_reencryption_leaves_nothing_but_what_retention_removes(full, publish, p
 def test_a_feed_goes_on_over_a_reencryption(hub, to_folder, police, publish):
     """A subscription that was at a version before the re-encryption gets changes alone after it."""
     identifier, _ = to_folder()
-    work.run(hub, ADMIN, identifier, ports=ports())
+    work.run(hub, ADMIN, identifier, grants=standing())
     police.put([person(51)])
     publish()
     rotation.rotate(hub, ADMIN, "年度更换")
     rotation.reencrypt(hub, ADMIN)
-    done = work.run(hub, ADMIN, identifier, ports=ports())
+    done = work.run(hub, ADMIN, identifier, grants=standing())
     assert (done.kind, done.rows) == ("changes", 1)
 
 
