@@ -1,0 +1,78 @@
+"""One Airflow DAG of what is due every night: deadlines and expiries of sharing, retention, the audit log's anchor.
+
+Must not touch a database or pandas at parse time. The tasks wait for one another in nothing: one that fails stops no
+other, and each is a use-case that does nothing when it is run again.
+"""
+
+import logging
+import traceback
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+log = logging.getLogger(__name__)
+
+ZONE = "Asia/Shanghai"
+#: Half past midnight: expiries and reminders count days in Beijing, and the night's syncs begin later.
+AT = "30 0 * * *"
+#: What is done: task → module of exchange, use-case.
+STEPS = {
+    "share_daily": ("exchange.sharing.daily", "run_daily"),
+    "retention": ("exchange.retention", "apply_retention"),
+    "audit_anchor": ("exchange.auditing.anchors", "make_anchor"),
+}
+RETRIES = {"retries": 5, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": True}
+
+
+class NightlyStep(BaseOperator):
+    """Runs one use-case, by its task id, as the machine's scheduler."""
+
+    def execute(self, context: Any) -> None:
+        """Does the step; a transient failure is tried again, any other fails the task at once."""
+        from schemas.errors import HubError  # noqa: PLC0415 - parsing must stay cheap
+
+        try:
+            self._step()
+            return
+        except HubError as error:
+            kind = AirflowException if error.transient else AirflowFailException
+            raise kind(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - the task edge; an unforeseen message may hold a personal value
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            says = f"程序错误 {type(error).__name__}（{Path(frame.filename).name} 第 {frame.lineno} 行）"
+        raise AirflowFailException(says)
+
+    def _step(self) -> None:
+        from exchange.access import local_administrator  # noqa: PLC0415 - parsing must stay cheap
+        from exchange.hub import open_hub  # noqa: PLC0415
+
+        module, name = STEPS[self.task_id]
+        with open_hub() as hub:
+            getattr(import_module(module), name)(hub, local_administrator("scheduler"))
+        log.info("%s is done", self.task_id)
+
+
+def build() -> DAG:
+    """Builds the DAG."""
+    dag = DAG(
+        dag_id="nightly",
+        dag_display_name="每日办理",
+        description="授权到期与提醒、留存期清理、操作日志锚点",
+        schedule=CronTriggerTimetable(AT, timezone=ZONE, run_immediately=timedelta(0)),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        tags={"每日办理"},
+        default_args=RETRIES,
+    )
+    for name in STEPS:
+        NightlyStep(task_id=name, dag=dag)
+    dag.validate()
+    return dag
+
+
+nightly = build()
