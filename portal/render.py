@@ -18,6 +18,7 @@ from portal.connection_kinds import KIND_NAMES
 from portal.desk import Desk
 from portal.menu import menu_for
 from portal.tables import with_downloads
+from schemas.masks import MASKS
 
 _FOLDER = Path(__file__).parent
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -28,9 +29,15 @@ def environment() -> Environment:
     """Returns the templates' environment; a name that a page does not give is an error, never an empty place."""
     made = Environment(loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined)
     made.trim_blocks = made.lstrip_blocks = True
-    made.filters |= {"moment": moment, "day": day, "number": number, "seconds": seconds, "percent": percent}
+    made.filters |= {"moment": moment, "day": day, "number": number, "seconds": seconds, "percent": percent,
+                     "mask_title": mask_title}  # fmt: skip
     made.globals |= {"ROLE_NAMES": ROLE_NAMES, "KIND_NAMES": KIND_NAMES}
     return made
+
+
+def mask_title(name: str) -> str:
+    """Names a masking rule for people; one that there is no more by its name."""
+    return MASKS[name].title if name in MASKS else name
 
 
 def moment(value: datetime | str | None) -> str:

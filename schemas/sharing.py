@@ -133,7 +133,8 @@ def _item_within(before: Terms, item: GrantedItem) -> bool:
     found = next((each for each in before.items if each.name == item.name), None)
     if found is None or _OPENNESS[item.state] > _OPENNESS[found.state]:
         return False
-    if found.state == "masked" and item.state == "masked" and found.mask not in (None, item.mask):
+    # Which of two rules leaves more depends on the values; only the one that leaves nothing is surely narrower.
+    if found.state == "masked" and item.state == "masked" and item.mask not in (found.mask, "hidden"):
         return False
     both = found.state == item.state == "condition"
     return not both or set(item.comparisons) <= set(found.comparisons)

@@ -17,6 +17,7 @@ from schemas.grants import (
     RowFilter,
     Way,
 )
+from schemas.masks import MASKS
 from schemas.rules.book import book
 from schemas.sharing import FREQUENCIES, Content, FieldFinding, Terms
 
@@ -123,6 +124,7 @@ def _items(terms: Terms, entry: Entry) -> Iterator[FieldFinding]:
             )
         else:
             yield from _comparisons(item, known[item.name])
+            yield from _mask(item, known[item.name])
         seen.add(item.name)
     if terms.items and all(item.state == "condition" for item in terms.items) and "verify" not in terms.ways:
         yield _wrong(
@@ -135,6 +137,18 @@ def _comparisons(item: GrantedItem, known: Item) -> Iterator[FieldFinding]:
         yield _wrong("items", "ITEM_COMPARISONS", f"“{known.title}”不是仅条件，不须列出比较方式", "请去掉比较方式")
     if not set(item.comparisons) <= set(COMPARISONS):
         yield _wrong("items", "ITEM_COMPARISONS", f"“{known.title}”的比较方式不认识", "、".join(COMPARISONS))
+
+
+def _mask(item: GrantedItem, known: Item) -> Iterator[FieldFinding]:
+    if item.mask is not None and item.state != "masked":
+        yield _wrong("items", "ITEM_MASK", f"“{known.title}”不是脱敏，不须指定脱敏规则", "请去掉脱敏规则")
+    elif item.mask is not None and item.mask not in MASKS:
+        yield _wrong(
+            "items",
+            "ITEM_MASK",
+            f"“{known.title}”的脱敏规则“{item.mask[:40]}”不存在",
+            "不指定（按数据项种类），或选择：" + "、".join(f"{each.title} {each.name}" for each in MASKS.values()),
+        )
 
 
 def _rows(content: Content, ground: Ground) -> Iterator[FieldFinding]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from schemas.errors import InputError
 from schemas.grants import COMPARISONS, PURPOSES, WAYS, GrantedItem, Predicate, Quota, RowFilter
+from schemas.masks import MASKS
 from schemas.sharing import FREQUENCIES, REFUSALS, Content, Terms
 
 _Short = Annotated[str, Field(max_length=200)]
@@ -147,6 +148,7 @@ def choices() -> dict[str, Any]:
         "refusals": {code: says for code, says in REFUSALS.items() if code != "not_shared"},
         "predicate_rows": PREDICATE_ROWS,
         "state_of": state_of,
+        "masks": {"": "按数据项种类", **{mask.name: mask.title for mask in MASKS.values()}},
     }
 
 

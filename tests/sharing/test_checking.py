@@ -39,6 +39,8 @@ WRONG = [
     ("items", asked(items=(GrantedItem("sex_code", "open"),))),
     ("items", asked(items=(GrantedItem("sex_code", "plain", comparisons=("=",)),))),
     ("items", asked(items=(GrantedItem("sex_code", "plain"), GrantedItem("name", "condition", comparisons=("like",))))),
+    ("items", asked(items=(GrantedItem("sex_code", "masked", "nothing"),))),
+    ("items", asked(items=(GrantedItem("sex_code", "plain", "hidden"),))),
     ("items", asked(states={"citizen_id": "condition"})),
     ("purposes", asked(purposes=())),
     ("purposes", asked(purposes=("fun",))),
@@ -100,13 +102,16 @@ def test_narrowing_knows_rows():
 
 
 def test_narrowing_knows_masks_and_comparisons():
-    """A chosen mask stays, and a condition gets no further comparison."""
+    """A mask stays or hides the value, and a condition gets no further comparison."""
 
     def one(state, mask=None, comparisons=()):
         return terms(items=(GrantedItem("name", state, mask, comparisons),))
 
-    assert widened(one("masked", "name_first"), one("masked", "none")) == ["items"]
-    assert widened(one("masked", "name_first"), one("masked", "name_first")) == []
+    assert widened(one("masked", "first"), one("masked", "name")) == ["items"]
+    assert widened(one("masked"), one("masked", "name")) == ["items"]
+    assert widened(one("masked", "first"), one("masked", "first")) == []
+    assert widened(one("masked", "first"), one("masked", "hidden")) == []
+    assert widened(one("masked"), one("masked", "hidden")) == []
     assert widened(one("condition", None, ("=",)), one("condition", None, ("=", "<"))) == ["items"]
     assert widened(one("condition", None, ("=", "<")), one("condition", None, ("=",))) == []
 
