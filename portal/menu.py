@@ -43,6 +43,8 @@ PLACES: tuple[Place, ...] = (
     Place("/alerts", "告警", "alert.list"),
     Place("/sharing/requests", "共享申请", "share.list"),
     Place("/sharing/grants", "授权", "grant.list"),
+    Place("/deliveries", "订阅推送", "delivery.list"),
+    Place("/keys", "密钥", "keys.status"),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from croniter import croniter
 
 from catalog.stores import deliveries as store
+from catalog.stores import entries
 from catalog.stores.deliveries import Subscription
 from exchange.access import Actor
 from exchange.audit import record, use_case
@@ -102,10 +103,15 @@ def subscribe(hub: Hub, actor: Actor, new: NewSubscription, *, grants: Grants | 
 
 @use_case("delivery.list")
 def list_subscriptions(hub: Hub, actor: Actor) -> list[SubscriptionView]:
-    """Lists the subscriptions of the departments within reach."""
+    """Lists the subscriptions of the departments within reach, and those to the data that these provide."""
     with hub.transaction() as connection:
         reach = reach_of(connection, actor)
-        found = [each for each in store.list_all(connection) if reach.covers(each.consumer_code)]
+        providers = {each.dataset: each.provider_code for each in entries.list_all(connection)}
+        found = [
+            each
+            for each in store.list_all(connection)
+            if reach.covers(each.consumer_code) or reach.covers(providers.get(each.dataset))
+        ]
         record(connection, hub, actor, "delivery.list", None, row_count=len(found))
     return [_view(each) for each in found]
 
@@ -113,7 +119,7 @@ def list_subscriptions(hub: Hub, actor: Actor) -> list[SubscriptionView]:
 @use_case("delivery.show")
 def show_subscription(hub: Hub, actor: Actor, subscription_id: str) -> SubscriptionView:
     """Shows a subscription with its batches; raises NotFound."""
-    stored = _within(hub, actor, "delivery.show", subscription_id)
+    stored = _within(hub, actor, "delivery.show", subscription_id, provider=True)
     with hub.transaction() as connection:
         batches = [as_facts(each) for each in store.batches(connection, subscription_id)]
         record(connection, hub, actor, "delivery.show", subscription_id)
@@ -227,10 +233,15 @@ def signing_keys(hub: Hub, actor: Actor) -> list[dict[str, str]]:
     ]
 
 
-def _within(hub: Hub, actor: Actor, action: str, subscription_id: str) -> Subscription:
+def _within(hub: Hub, actor: Actor, action: str, subscription_id: str, *, provider: bool = False) -> Subscription:
+    """Returns a subscription of a department within reach; with `provider`, also one to data that these provide."""
     with hub.transaction() as connection:
         stored = store.find(connection, subscription_id)
-        covered = stored is not None and reach_of(connection, actor).covers(stored.consumer_code)
+        reach = reach_of(connection, actor)
+        covered = stored is not None and reach.covers(stored.consumer_code)
+        if stored is not None and provider and not covered:
+            entry = entries.find(connection, stored.dataset)
+            covered = entry is not None and reach.covers(entry.provider_code)
         if stored is not None and not covered:
             record(connection, hub, actor, action, subscription_id, result="denied", error_code="SCOPE")
     if stored is None or not covered:
