@@ -5,14 +5,14 @@ A subscription belongs to the consumer's department; whoever does not reach it g
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from croniter import croniter
 
 from catalog.stores import deliveries as store
-from catalog.stores import entries
+from catalog.stores import departments, entries
 from catalog.stores.deliveries import Subscription
 from exchange.access import Actor
 from exchange.audit import record, use_case
@@ -60,6 +60,7 @@ class SubscriptionView:
     reason: str | None
     created_at: datetime
     batches: Sequence[Mapping[str, Any]] = ()
+    consumer_name: str = ""
 
 
 @use_case("delivery.subscribe")
@@ -112,8 +113,9 @@ def list_subscriptions(hub: Hub, actor: Actor) -> list[SubscriptionView]:
             for each in store.list_all(connection)
             if reach.covers(each.consumer_code) or reach.covers(providers.get(each.dataset))
         ]
+        names = {each.code: each.name for each in departments.list_all(connection)}
         record(connection, hub, actor, "delivery.list", None, row_count=len(found))
-    return [_view(each) for each in found]
+    return [replace(_view(each), consumer_name=names.get(each.consumer_code, "")) for each in found]
 
 
 @use_case("delivery.show")
@@ -122,8 +124,9 @@ def show_subscription(hub: Hub, actor: Actor, subscription_id: str) -> Subscript
     stored = _within(hub, actor, "delivery.show", subscription_id, provider=True)
     with hub.transaction() as connection:
         batches = [as_facts(each) for each in store.batches(connection, subscription_id)]
+        names = {each.code: each.name for each in departments.list_all(connection)}
         record(connection, hub, actor, "delivery.show", subscription_id)
-    return _view(stored, batches)
+    return replace(_view(stored, batches), consumer_name=names.get(stored.consumer_code, ""))
 
 
 @use_case("delivery.place")

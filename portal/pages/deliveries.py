@@ -93,8 +93,11 @@ def subscribe(desk: Desk, form: Annotated[PlaceForm, Form()]) -> Go | dict[str, 
     try:
         if held is None:
             raise InputError(
-                "没有选择授权", "本部门有效的、含“订阅推送”方式的授权", "请从列表中选择；没有的，先提出共享申请", code="GRANT"
-            )  # fmt: skip
+                "没有选择授权",
+                "本部门有效的、含“订阅推送”方式的授权",
+                "请从列表中选择；没有的，先提出共享申请",
+                code="GRANT",
+            )
         made = subscriptions.subscribe(desk.hub, desk.actor, form.new(held))
     except HubError as error:
         return _form(desk, form, error) | {"template": "delivery_new.html"}

@@ -1,9 +1,12 @@
 """A subscription under a real grant: what leaves, what is counted, and what stops it."""
 
+import re
+from contextlib import ExitStack
 from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from catalog.stores import departments
@@ -11,7 +14,9 @@ from exchange.access import Actor
 from exchange.delivery import work
 from exchange.delivery.ports import HubGrants
 from exchange.delivery.subscriptions import NewSubscription, show_subscription, subscribe
+from exchange.sessions import SECOND_FACTOR
 from exchange.sharing import decisions, freezes, grants, recalls, requests, usage
+from portal.app import create_app
 from schemas.errors import Denied
 from schemas.grants import GrantedItem, Quota, RowFilter
 from schemas.sharing import Content, Terms
@@ -19,6 +24,8 @@ from tests.delivery.conftest import ADMIN, clock, copied, hub, police, publish, 
 from tests.delivery.stand_ins import CONSUMER
 from tests.exchange import small_city
 from tests.exchange.small_city import PROVIDER
+from tests.portal.conftest import PASSWORD, add_person, code_at
+from tests.portal.page_rules import Page
 
 AUTHORITY = "11620400XX00C0014G"
 
@@ -135,3 +142,77 @@ def test_an_unknown_grant_binds_nothing(hub):
     """A number that is none is answered like one that has ended."""
     with pytest.raises(Denied, match="GRANT_OVER"):
         HubGrants(hub).binding("GX20260101000001", hub.clock.now())
+
+
+@pytest.fixture
+def enter(hub):
+    """Signs somebody in; returns the client."""
+    with ExitStack() as left:
+        served = create_app(hub)
+
+        def work(login, role, code):
+            add_person(hub, login, role, department=code)
+            client = left.enter_context(TestClient(served, follow_redirects=False))
+            once = code_at(hub.clock.now()) if role in SECOND_FACTOR else ""
+            answer = client.post("/sign-in", data={"login": login, "password": PASSWORD, "code": once})
+            assert answer.status_code == 303, answer.text
+            return client
+
+        yield work
+
+
+def page(client, path):
+    """Opens a page and holds it against the rules of all pages."""
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+    assert Page(answer.text).faults == [], path
+    return answer.text
+
+
+def send(client, path, **fields):
+    """Posts a form."""
+    token = re.search(r'name="csrf" value="([^"]+)"', client.get("/me/password").text).group(1)
+    return client.post(path, data={**fields, "csrf": token})
+
+
+def test_the_pages_of_a_subscription(hub, granted, enter):
+    """Under a grant a consumer subscribes, pauses, resumes, asks for everything anew and ends it, page by page."""
+    manager = enter("cadmin", "dept_admin", CONSUMER)
+    assert "没有订阅" in page(manager, "/deliveries")
+    assert granted[1] in page(manager, f"/deliveries/new?grant={granted[1]}")
+    form = {"grant": granted[1], "kind": "callback", "url": "https://u:hunter2@192.0.2.1/in", "token": "tok-secret"}
+    wrong = send(manager, "/deliveries", **form | {"url": "ftp://u:hunter2@h/x"})
+    assert "PLACE_URL" in wrong.text and "hunter2" not in wrong.text and "tok-secret" not in wrong.text
+    assert "GRANT" in send(manager, "/deliveries", **form | {"grant": "GX1"}).text
+    local = send(manager, "/deliveries", **form | {"kind": "folder", "url": "/etc"})
+    assert "PLACE_LOCAL" in local.text
+    at = send(manager, "/deliveries", **form).headers["location"].partition("?")[0]
+    shown = page(manager, at)
+    assert "hunter2" not in shown and "https://192.0.2.1/in" in shown
+    assert "REASON" in send(manager, f"{at}/pause", reason=" ").text
+    assert send(manager, f"{at}/pause", reason="前置系统检修").status_code == 303
+    assert "已暂停" in page(manager, at)
+    assert send(manager, f"{at}/resume").status_code == 303
+    assert send(manager, f"{at}/resend", reason="前置系统重建").status_code == 303
+    assert "BATCH_UNKNOWN" in send(manager, f"{at}/receipts", batch_no="1", accepted="1").text
+    provider = enter("padmin", "dept_admin", PROVIDER)
+    assert at in page(provider, "/deliveries") and page(provider, at)
+    assert send(provider, f"{at}/pause", reason="不归本部门").status_code == 404
+    stranger = enter("sadmin", "dept_admin", AUTHORITY)
+    assert at not in page(stranger, "/deliveries") and stranger.get(at).status_code == 404
+    assert send(manager, f"{at}/close", reason="不再需要").status_code == 303
+    assert "已终止" in page(manager, "/deliveries")
+    assert page(manager, "/deliveries/keys")
+
+
+def test_the_page_of_keys(hub, enter):
+    """The security administrator sees the generations, changes the key with a reason, and retires an unused one."""
+    guard = enter("guard", "security_admin", AUTHORITY)
+    assert "用于封存" in page(guard, "/keys")
+    assert "REASON" in send(guard, "/keys/rotate", reason="").text
+    assert send(guard, "/keys/rotate", reason="年度更换").status_code == 303
+    assert send(guard, "/keys/reencrypt").status_code == 303
+    shown = page(guard, "/keys")
+    assert shown.count("<tr><td") == 2
+    assert send(guard, "/keys/2/retire", reason="年度更换").status_code == 200, "what seals is not retired"
+    assert enter("cadmin", "dept_admin", CONSUMER).get("/keys").status_code == 403
