@@ -106,8 +106,7 @@ PEOPLE = (
 def register_example_people(hub: Hub) -> tuple[ExamplePerson, ...]:
     """Registers regions, departments and people that are not there yet; returns all people."""
     actor = local_administrator()
-    _regions(hub, actor)
-    _departments(hub, actor)
+    register_places(hub)
     with hub.transaction() as connection:
         known = {each.login for each in accounts.list_all(connection)}
     for person in PEOPLE:
@@ -115,6 +114,13 @@ def register_example_people(hub: Hub) -> tuple[ExamplePerson, ...]:
             people.open_account(hub, actor, NewPerson(person.login, person.name, person.department, person.roles))
             _known_password(hub, person)
     return PEOPLE
+
+
+def register_places(hub: Hub) -> None:
+    """Registers the regions and departments that are not there yet."""
+    actor = local_administrator()
+    _regions(hub, actor)
+    _departments(hub, actor)
 
 
 def _regions(hub: Hub, actor: Actor) -> None:

@@ -216,7 +216,9 @@ def run(settings: Settings, scale: float = 1.0) -> int:
         datasets = supervisor.start()
         done = supervisor.sync(datasets)
         _report(settings, datasets)
-    return 0 if done else 1
+        shared, said = _example(settings, ("examples.sharing",))
+        sys.stdout.write(said)
+    return 0 if done and shared else 1
 
 
 def up(settings: Settings, scale: float = 1.0) -> int:
@@ -226,7 +228,7 @@ def up(settings: Settings, scale: float = 1.0) -> int:
         supervisor.sync(datasets)
         _report(settings, datasets)
         where = supervisor.airflow
-        sys.stdout.write(_example(settings))
+        sys.stdout.write(_example(settings, ("examples.days", "examples.sharing", "examples.accounts"))[1])
         sys.stdout.write(
             f"\n门户（portal）：{supervisor.portal.url}  接口说明（API docs）：{supervisor.portal.url}/api/v1/docs\n"
             f"Airflow：{where.url}  用户（user）{USER}，密码在（password in）{where.password_file}\n"
@@ -240,18 +242,19 @@ def up(settings: Settings, scale: float = 1.0) -> int:
     return 0
 
 
-def _example(settings: Settings) -> str:
-    """Tells the example city's week, registers its people, returns their list; empty where the examples have none."""
+def _example(settings: Settings, modules: tuple[str, ...]) -> tuple[bool, str]:
+    """Runs modules of the example city; returns whether all went well, and what they said (nothing without them)."""
     if not (ROOT / "examples" / "accounts.py").exists():
-        return ""
+        return True, ""
     environment, said = environment_for(settings), ""
-    for module in ("examples.days", "examples.accounts"):
+    for module in modules:
         command = [sys.executable, "-m", module]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            return f"示例没有准备好（the example was not prepared）：{module} {done.stderr.strip()[-300:]}\n"
+            why = (done.stderr or done.stdout).strip()[-300:]
+            return False, f"{said}示例没有准备好（the example was not prepared）：{module} {why}\n"
         said += done.stdout
-    return f"\n{said}"
+    return True, f"\n{said}"
 
 
 def _report(settings: Settings, datasets: list[str]) -> None:
