@@ -119,7 +119,8 @@ def proof(hub: Hub, found: Verified) -> Iterator[str]:
     for event in reversed(sent.events):
         if event.detail.get("use_case") == "share.send" and event.object_id:
             place = events.show_event(hub, person("audit.admin"), event.seq)
-            yield f"  操作日志第 {event.seq} 条：{event.actor_name} {event.title} {event.object_id}（第 {place.link} 环）"
+            what = f"{event.actor_name} {event.title} {event.object_id}"
+            yield f"  操作日志第 {event.seq} 条：{what}，链上第 {place.link} 环"
             break
     yield f"  操作日志核验{'通过' if found.holds else '不通过'}：{found.events} 条记录，{found.batches} 个封存批次"
 

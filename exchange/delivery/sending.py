@@ -88,7 +88,7 @@ def send_batch(hub: Hub, actor: Actor, subscription: Subscription, batch: Batch,
         items = [name for name, _ in batch.manifest["columns"]][4:]
         record(
             connection, hub, actor, "delivery.send", subscription.id, row_count=batch.row_count, items=items,
-            entry_code=batch.manifest["entry_code"], detail=detail,
+            entry_code=batch.manifest["entry_code"], grant_id=subscription.grant_number, detail=detail,
         )  # fmt: skip
     hub.faults.reach("delivery.sending")
     try:
