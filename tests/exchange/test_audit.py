@@ -12,10 +12,13 @@ from catalog.stores import audit as store
 from exchange import connections, datasets, entries, sync
 from exchange.access import ACTIONS, Actor, allowed, local_administrator
 from exchange.audit import USE_CASES, link
+from exchange.sharing.table import COMMANDS
 from schemas.errors import Denied
 from tests.exchange.small_city import citizen_id
 
 FOLDER = Path(exchange.__file__).parent
+#: What decides who may have which data.
+SHARING = {"share", "grant", "freeze", "recall", "emergency"}
 STRANGER = Actor("stranger", frozenset({"window"}))
 
 
@@ -38,20 +41,39 @@ def test_every_use_case_has_an_action_and_every_action_a_use_case():
             parameters = list(inspect.signature(function).parameters)[:2]
             steps = {
                 "extract_run", "validate_run", "publish_run", "hold", "require", "record_read", "failing",
-                "require_department", "require_entry", "run_handed_in", "sight_of",
+                "require_department", "require_entry", "require_request", "run_handed_in", "sight_of",
                 "prepare_batch", "send_batch", "confirm_batch", "take_receipt", "withdraw",
             }  # fmt: skip
             if parameters == ["hub", "actor"] and name not in steps:
                 assert f"{module.__name__}.{name}" in USE_CASES.values(), name
 
 
+def moving(path):
+    """Names the use-cases of a module that end in `recorded`, itself or in a function that they call."""
+    functions = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+    calls = {
+        each.name: {getattr(node.func, "id", "") for node in ast.walk(each) if isinstance(node, ast.Call)}
+        for each in functions
+    }
+    for each in functions:
+        ends = calls[each.name].union(*(calls.get(name, set()) for name in calls[each.name]))
+        for mark in each.decorator_list:
+            if isinstance(mark, ast.Call) and getattr(mark.func, "id", "") == "use_case" and "recorded" in ends:
+                yield mark.args[0].value
+
+
 def test_every_use_case_writes_its_event():
-    """The source of exchange records an event under the name of every action."""
+    """The source of exchange records an event under the name of every action.
+
+    A command on a request writes the event of the command that it opened (`recorded` in exchange/sharing/steps.py).
+    """
     recorded, writers = set(), {"record", "record_read", "hold", "_keep_trial"}
     for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in writers:
                 recorded |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    commands = {command.action for command in COMMANDS.values()}
+    recorded |= {action for path in (FOLDER / "sharing").glob("*.py") for action in moving(path) if action in commands}
     # `sync.run` is begin, extract, validate and publish, each with its own event.
     assert set(ACTIONS) - recorded == {"sync.run"}
 
@@ -76,12 +98,15 @@ def test_a_denial_is_an_event_and_holds_no_value(hub, act):
     assert citizen_id(1) not in repr(recorded) and "secretpass" not in repr(recorded)
 
 
-def test_the_local_administrator_may_do_everything_but_read_the_log():
-    """The user of the process is the administrator of this machine's hub; what people did is the auditors' to read."""
+def test_the_local_administrator_may_do_everything_but_read_the_log_and_share():
+    """The user of the process is the administrator of this machine's hub: the log is the auditors' to read, and who
+    may have which data is decided by the departments alone."""
     actor = local_administrator("scheduler")
     assert actor.name and actor.channel == "scheduler"
     auditors = {"audit.list", "audit.show", "audit.person", "audit.statement", "audit.statements"}
-    assert {action for action in ACTIONS if not allowed(actor, action)} == auditors | {"alert.list", "alert.handle"}
+    shared = {action for action in ACTIONS if action.partition(".")[0] in SHARING} - {"share.daily", "grant.drift"}
+    denied = {action for action in ACTIONS if not allowed(actor, action)}
+    assert denied == auditors | {"alert.list", "alert.handle"} | shared
 
 
 def test_chain_vectors():
