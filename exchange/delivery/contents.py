@@ -46,7 +46,7 @@ class Discloser:
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of what the grant gives, `row_guid` first."""
-        return pa.schema([pa.field(GUID, pa.string()), *self.plan.schema().remove_metadata()])
+        return pa.schema([pa.field(GUID, pa.string()), *(field.remove_metadata() for field in self.plan.schema())])
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yields what the grant gives of rows at rest."""
