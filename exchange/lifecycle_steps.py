@@ -154,7 +154,7 @@ def refuse_own(connection: Connection, actor: Actor, case: Case, commands: tuple
     took_part = {event.actor for event in current if event.command in commands}
     if "edit" in commands:
         took_part.add(case.version.created_by)
-    if actor.name in took_part or _same_person(connection, actor, took_part):
+    if actor.name in took_part or same_person(connection, actor, took_part):
         raise Denied(
             "不能审核本人编制、提交或已审核过的内容",
             "编制、部门审核、主管部门审核须由不同的人办理",
@@ -163,7 +163,7 @@ def refuse_own(connection: Connection, actor: Actor, case: Case, commands: tuple
         )
 
 
-def _same_person(connection: Connection, actor: Actor, logins: set[str]) -> bool:
+def same_person(connection: Connection, actor: Actor, logins: set[str]) -> bool:
     """Says whether one of these accounts is the actor's under another login name.
 
     That is an account of the same name in the same department, or one that was closed when the person moved.

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
-from catalog.stores import datasets, entries, entry_events
+from catalog.stores import datasets, departments, entries, entry_events, grants
 from catalog.stores.entries import EntryVersion, StoredEntry
 from exchange.access import Actor
 from exchange.audit import record, use_case
@@ -119,9 +119,12 @@ def _source(connection: Connection, stored: StoredEntry, *, inside: bool) -> Sou
 
 
 def consumers_of(connection: Connection, dataset: str) -> list[Consumer]:
-    """Lists the departments that use a dataset; there are none before grants are given."""
-    del connection, dataset
-    return []
+    """Lists the departments that use a dataset under grants that have not ended, with since when."""
+    names = {each.code: each.name for each in departments.list_all(connection)}
+    since: dict[str, date] = {}
+    for grant in grants.list_of(connection, None, state="active", dataset=dataset):
+        since[grant.consumer] = grant.valid_from.astimezone(_SHANGHAI).date()  # newest first, so the oldest stays
+    return [Consumer(code, names.get(code, code), since[code]) for code in sorted(since)]
 
 
 def notice_until(connection: Connection, version: EntryVersion) -> workdays.Due | None:

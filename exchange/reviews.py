@@ -3,7 +3,6 @@
 The leader needs no account: the editor records who signed, when, and with which opinion, and keeps the sheet, sealed.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
@@ -19,6 +18,7 @@ from catalog.stores.entry_reviews import Review
 from exchange.access import Actor
 from exchange.audit import record, use_case
 from exchange.hub import Hub
+from exchange.scans import checked_scan
 from exchange.scope import require_entry, unknown_entry
 from exchange.tasks import today
 from schemas.errors import InputError, NotFound, StateError
@@ -29,12 +29,6 @@ KIND_NAMES: dict[str, str] = {
     "personal_information": "个人信息保护影响评估",
     "leader": "部门主要负责人同意",
 }
-MOST_BYTES = 5 * 1024 * 1024
-_SIGNATURES = (
-    (b"%PDF-", "application/pdf", ".pdf"),
-    (b"\x89PNG\r\n\x1a\n", "image/png", ".png"),
-    (b"\xff\xd8\xff", "image/jpeg", ".jpg"),
-)
 _LONGEST_NAME, _LONGEST_OPINION = 50, 500
 
 
@@ -123,22 +117,7 @@ def _checked(hub: Hub, review: NewReview) -> tuple[str, str]:
             raise InputError(f"{what}没有填写或太长", f"1至{most}个字", f"请填写{what}", code="REVIEW_FIELD")
     if review.reviewed_on > today(hub):
         raise InputError("审查日期在今天之后", "不晚于今天", "请改正审查日期", code="REVIEW_DATE")
-    if not review.scan:
-        raise InputError("没有签批件", "须上传签字盖章件的扫描件", "请选择PDF、PNG或JPEG文件", code="SCAN_MISSING")
-    if len(review.scan) > MOST_BYTES:
-        raise InputError("签批件超过5 MB", "不超过5 MB", "请降低扫描分辨率后重新上传", code="SCAN_SIZE")
-    for signature, media_type, suffix in _SIGNATURES:
-        if review.scan.startswith(signature):
-            return media_type, _file_name(review.scan_name, suffix)
-    raise InputError("签批件的内容不是PDF、PNG或JPEG", "按文件内容识别，不看扩展名", "请上传扫描件", code="SCAN_TYPE")
-
-
-def _file_name(given: str, suffix: str) -> str:
-    """Keeps the plain name of an uploaded file, with the ending of what it really is."""
-    base = re.split(r"[\\/]", given)[-1]
-    stem = base.rpartition(".")[0] or base
-    kept = re.sub(r"[^\w\-（）()·]", "_", stem)[:80].strip("_.") or "签批件"
-    return kept + suffix
+    return checked_scan(review.scan_name, review.scan, "签批件")
 
 
 def _bound(dataset: str, version: int, kind: str, at: datetime) -> bytes:

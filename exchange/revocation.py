@@ -8,6 +8,7 @@ from exchange.hub import Hub
 from exchange.lifecycle_steps import Moved, ask_for, facts_of, move, open_case, refuse_own
 from exchange.lineage import consumers_of, refuse_without_notice
 from exchange.scope import require_entry
+from exchange.sharing.granting import end_of_entry
 from exchange.tasks import close_tasks
 
 
@@ -42,6 +43,7 @@ def approve_revoke(hub: Hub, actor: Actor, dataset: str, opinion: str = "") -> M
         refuse_own(connection, actor, case, ("request_revoke",))
         moved = move(connection, hub, actor, case)
         attachments.change(connection, dataset, state="revoked")
+        end_of_entry(connection, hub, actor, dataset)
         close_tasks(connection, hub, actor, kind=None, dataset=dataset)
         record(connection, hub, actor, "entry.approve_revoke", dataset, **facts_of(case))
     write_dags_file(hub)

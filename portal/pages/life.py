@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from exchange import life, lifecycle, reviews, revocation, tasks
 from exchange.lifecycle_table import COMMANDS
+from exchange.scans import MOST_BYTES
 from portal.desk import Desk
 from portal.routes import Download, Go, Pages
 from schemas.errors import HubError, InputError, StateError
@@ -84,7 +85,7 @@ class ReviewsForm(BaseModel):
 def record(desk: Desk, dataset: str, form: Annotated[ReviewsForm, Form()]) -> Go | dict[str, Any]:
     """Records reviews with their signed sheet; shows the rows that are left again with what is wrong."""
     rows, done = form.rows(), []
-    content = form.scan.file.read(reviews.MOST_BYTES + 1)
+    content = form.scan.file.read(MOST_BYTES + 1)
     try:
         if not rows:
             raise InputError("表单不完整", "每种审查一行", "请刷新页面后重试", code="FORM")

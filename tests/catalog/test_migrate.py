@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 import catalog.tables_people
+import catalog.tables_sharing
 import catalog.tables_work  # noqa: F401 - both add to the metadata
 from catalog import migrate
 from catalog.engine import make_engine, with_driver

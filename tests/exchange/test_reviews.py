@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from exchange import entries, reviews
 from exchange.access import Actor
-from exchange.reviews import MOST_BYTES, NewReview, record_review, show_scan
+from exchange.reviews import NewReview, record_review, show_scan
+from exchange.scans import MOST_BYTES
 from schemas.errors import InputError, NotFound, SealBroken, StateError
 from tests.exchange.small_city import PROVIDER, contract, csv_server
 

@@ -1,0 +1,1 @@
+"""Requests for sharing and what they grant: the life of a request, grants, freezes, recalls, openings, reports."""
