@@ -31,6 +31,7 @@ def commands(*, quick: bool) -> list[list[str]]:
         ["bench_dag_parse"],
         ["bench_search", *(["--entries", "1000"] if quick else [])],
         ["bench_overview"],
+        ["bench_audit"],
         ["real_registers", *(["--provinces", "gansu"] if quick else [])],
     ]
 

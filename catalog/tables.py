@@ -24,7 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA = "hub"
 JSON = JSONB(none_as_null=True)
@@ -263,38 +263,4 @@ Index(
     open_problems.c.item,
     unique=True,
     postgresql_where=open_problems.c.closed_at.is_(None),
-)
-
-audit_events = Table(
-    "audit_events",
-    metadata,
-    Column("seq", BigInteger, Identity(always=True), primary_key=True),
-    time("ts", nullable=False),
-    Column("actor_id", Text, nullable=False),
-    Column("actor_name", Text, nullable=False),
-    Column("dept_code", Text),
-    Column("role", Text, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("object_type", Text, nullable=False),
-    Column("object_id", Text),
-    Column("entry_code", Text),
-    Column("items", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
-    Column("subject_key_hashes", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
-    Column("row_count", BigInteger),
-    Column("result", Text, nullable=False),
-    Column("error_code", Text),
-    Column("duration_ms", Integer),
-    Column("detail", JSON, nullable=False, server_default=text("'{}'::jsonb")),
-    CheckConstraint("result in ('success', 'denied', 'failure')", name="result"),
-)
-
-# The chain is extended after events are committed: taking its lock inside an act would put every look-up in one queue.
-audit_chain = Table(
-    "audit_chain",
-    metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("seq", ForeignKey("hub.audit_events.seq"), nullable=False, unique=True),
-    Column("prev_sm3", String(64), nullable=False),
-    Column("record_sm3", String(64), nullable=False),
 )

@@ -1,24 +1,27 @@
-"""Permission first, audit event always: how a use-case is declared, and the hash chain over the events.
+"""Permission first, audit event always: how a use-case is declared, and how its event is written.
 
 An event is written in the transaction of its act; of a read it is committed before the first byte leaves; a denial is
-an event too. Events hold ids, counts and keyed hashes, never a value.
+an event too. Events hold ids, counts and keyed hashes, never a value. Writers insert and wait for nobody: the chain is
+extended over committed events (exchange/auditing).
 """
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, timedelta, timezone
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial, wraps
+from time import perf_counter
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection
 
 from catalog.stores import audit as store
-from catalog.stores.audit import GENESIS, Event, Recorded
+from catalog.stores.audit import Event
 from exchange.access import ACTIONS, ROLE_NAMES, Actor, allowed
-from exchange.crypto import sm3
+from exchange.auditing.chain import canonical, link, seal_pending
 from exchange.hub import Hub
 from schemas.errors import Denied
+
+__all__ = ["USE_CASES", "canonical", "link", "record", "record_read", "request_digest", "require", "use_case"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,10 +30,19 @@ UseCase = Callable[Concatenate[Hub, Actor, P], R]
 #: Every use-case by its action; filled by the decorator, read by the structure test.
 USE_CASES: dict[str, str] = {}
 
-#: Numbers of events before the newest linked one among which closing a hub looks for late ones; verifying looks at all.
-_LOOKING_BACK = 10_000
-_BEIJING = timezone(timedelta(hours=8))
+#: Batches that closing a hub seals at most: a command must end, and whoever seals next goes on.
+_SEALED_AT_CLOSING = 20
 _OBJECTS = {"sync": "run", "quarantine": "run"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Began:
+    """When the outermost use-case of this thread began."""
+
+    at: float
+
+
+_began: ContextVar[_Began | None] = ContextVar("began", default=None)
 
 
 def use_case(action: str) -> Callable[[UseCase[P, R]], UseCase[P, R]]:
@@ -41,8 +53,12 @@ def use_case(action: str) -> Callable[[UseCase[P, R]], UseCase[P, R]]:
 
         @wraps(function)
         def permitted(hub: Hub, actor: Actor, *args: P.args, **kwargs: P.kwargs) -> R:
-            require(hub, actor, action, next((a for a in args if isinstance(a, str)), None))
-            return function(hub, actor, *args, **kwargs)
+            began = _began.set(_began.get() or _Began(perf_counter()))
+            try:
+                require(hub, actor, action, next((a for a in args if isinstance(a, str)), None))
+                return function(hub, actor, *args, **kwargs)
+            finally:
+                _began.reset(began)
 
         permitted.action = action  # type: ignore[attr-defined]
         return cast("UseCase[P, R]", permitted)
@@ -55,7 +71,8 @@ def require(hub: Hub, actor: Actor, action: str, object_id: str | None) -> None:
     if allowed(actor, action):
         return
     # What was asked for may itself be a personal value (a key, SQL text): only names of our own are recorded.
-    known = object_id if action.partition(".")[0] != "dataset" or action == "dataset.show" else None
+    noun = action.partition(".")[0]
+    known = object_id if noun not in {"dataset", "audit"} or action == "dataset.show" else None
     with hub.transaction() as connection:
         record(connection, hub, actor, action, known, result="denied", error_code="DENIED")
     roles = "、".join(name for role, name in ROLE_NAMES.items() if role in ACTIONS[action].roles)
@@ -63,9 +80,15 @@ def require(hub: Hub, actor: Actor, action: str, object_id: str | None) -> None:
 
 
 def record(connection: Connection, hub: Hub, actor: Actor, action: str, object_id: str | None, **facts: Any) -> None:
-    """Adds the event of an act to the transaction; the hash chain is extended over it when the hub is closed."""
-    hub.closing.setdefault("audit chain", partial(extend_chain, hub, looking_back=_LOOKING_BACK))
+    """Adds the event of an act to the transaction; `facts` are fields of an event (catalog/stores/audit.py).
+
+    Session and address are the actor's; the duration is what the use-case has taken so far.
+    """
+    hub.closing.setdefault("audit chain", partial(seal_pending, hub, most=_SEALED_AT_CLOSING))
     noun = action.partition(".")[0]
+    began = _began.get()
+    given = {"duration_ms": None if began is None else round((perf_counter() - began.at) * 1000)} | facts
+    given["detail"] = {"use_case": action} | facts.get("detail", {})
     store.append(
         connection,
         Event(
@@ -78,16 +101,11 @@ def record(connection: Connection, hub: Hub, actor: Actor, action: str, object_i
             action=ACTIONS[action].event,
             object_type=_OBJECTS.get(noun, noun),
             object_id=object_id,
-            detail={"use_case": action} | _whence(actor) | facts.pop("detail", {}),
-            **facts,
+            session_id=actor.session,
+            client_ip=actor.address,
+            **given,
         ),
     )
-
-
-def _whence(actor: Actor) -> dict[str, str]:
-    """Names the network address and the session of who is signed in over the portal or the API."""
-    facts = {"address": actor.address, "session": actor.session}
-    return {name: value for name, value in facts.items() if value}
 
 
 def record_read(hub: Hub, actor: Actor, action: str, object_id: str | None, **facts: Any) -> None:
@@ -96,49 +114,9 @@ def record_read(hub: Hub, actor: Actor, action: str, object_id: str | None, **fa
         record(connection, hub, actor, action, object_id, **facts)
 
 
-def canonical(facts: dict[str, Any]) -> bytes:
-    """Returns canonical JSON: UTF-8, sorted keys, no spaces, non-ASCII kept."""
-    return json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+def request_digest(hub: Hub, *parts: str) -> str:
+    """Returns the keyed digest of a request, for `request_sm3`: a known request can be recognised, none be guessed.
 
-
-def link(facts: dict[str, Any], previous: str) -> str:
-    """Returns the hash of a record: SM3 over the previous record's hash and the canonical JSON."""
-    return sm3(previous.encode() + canonical(facts)).hex()
-
-
-def _hash_of(recorded: Recorded, previous: str) -> str:
-    facts = asdict(recorded.event) | {"seq": recorded.seq}
-    moment = recorded.event.ts.replace(tzinfo=recorded.event.ts.tzinfo or UTC).astimezone(_BEIJING)
-    facts["ts"] = moment.isoformat(timespec="milliseconds")
-    return link(facts, previous)
-
-
-def extend_chain(hub: Hub, *, looking_back: int | None = None) -> int:
-    """Links the events that have been committed since the chain was last extended; returns how many."""
-    with hub.transaction() as connection:
-        return store.extend_chain(connection, _hash_of, looking_back=looking_back)
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Whether the chain holds; `broken_seq` is the first event that was changed, removed or moved."""
-
-    holds: bool
-    events: int
-    broken_seq: int | None = None
-
-
-@use_case("audit.verify")
-def verify(hub: Hub, actor: Actor) -> Verified:
-    """Walks the chain over all audit events and reports the first broken one."""
-    record_read(hub, actor, "audit.verify", None)
-    extend_chain(hub)
-    previous = GENESIS
-    with hub.transaction() as connection:
-        links = store.chain(connection)
-    for number, (each, recorded) in enumerate(links, 1):
-        whole = each.number == number and each.prev_sm3 == previous and recorded is not None
-        if not whole or recorded is None or _hash_of(recorded, previous) != each.record_sm3:
-            return Verified(False, len(links), each.seq)
-        previous = each.record_sm3
-    return Verified(True, len(links))
+    HMAC-SM3 in the suite `gm`, HMAC-SHA-256 in `international`; a bare hash of what names a person is never stored.
+    """
+    return hub.crypto.keys().digests([canonical({"request": list(parts)})])[0].hex()

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, cast
 
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -36,6 +37,25 @@ _SUITE: dict[str, Suite] = {letter: suite for suite, letter in _LETTER.items()}
 def sm3(data: bytes) -> bytes:
     """Returns the SM3 digest of `data`."""
     return cast(bytes, _hash_state("gm", data).digest())
+
+
+def ed25519_public(secret: bytes) -> bytes:
+    """Returns the public key (32 bytes) of an Ed25519 secret (32 bytes)."""
+    return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def ed25519_sign(secret: bytes, message: bytes) -> bytes:
+    """Signs a message; the signature has 64 bytes."""
+    return Ed25519PrivateKey.from_private_bytes(secret).sign(message)
+
+
+def ed25519_fits(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Says whether a signature is that of the key's holder over the message."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 class _CryptographySm3:

@@ -13,7 +13,7 @@ from catalog.stores.datasets import Dataset, Version
 from catalog.stores.runs import Run
 from exchange.access import Actor
 from exchange.answers import LookupAnswer, lake_rows, opened_rows, served_rows
-from exchange.audit import record, record_read, use_case
+from exchange.audit import record, record_read, request_digest, use_case
 from exchange.beginning import new_run_id
 from exchange.contracts import entry_from
 from exchange.entries import moment_of
@@ -218,7 +218,8 @@ def lookup(hub: Hub, actor: Actor, dataset: str, key: str, as_of: str | int | da
     coder = RowCoder(entry, hub.crypto.keys(), hub.crypto.seal())
     asked = candidates(layout, coder, key)
     hashes = [candidate.key_hash.hex() for candidate in asked]
-    record_read(hub, actor, "dataset.lookup", dataset, subject_key_hashes=hashes, detail={"version": version.version})
+    facts = {"subject_key_hashes": hashes, "items": [item.name for item in entry.items]}
+    record_read(hub, actor, "dataset.lookup", dataset, **facts, detail={"version": version.version})
     number = version.version
     if as_of is None:
         found, number, layout = served_rows(hub, dataset, asked)
@@ -284,7 +285,7 @@ def query(hub: Hub, actor: Actor, sql: str, as_of: str | int | datetime | None =
             coder = RowCoder(_entry(connection, name), hub.crypto.keys(), hub.crypto.seal())
             views[name] = View(LakeTable(hub.settings.lake_root, name, version.delta_version), coder)
     # The statement may name persons: the log has its keyed digest, so that a known statement can be recognised.
-    digest = hub.crypto.keys().digests([sql.encode()])[0].hex()
-    detail = {"datasets": list(parsed.datasets), "statement": digest}
-    record_read(hub, actor, "dataset.query", ",".join(parsed.datasets) or None, detail=detail)
+    digest = request_digest(hub, "dataset.query", sql)
+    detail = {"datasets": list(parsed.datasets)}
+    record_read(hub, actor, "dataset.query", ",".join(parsed.datasets) or None, request_sm3=digest, detail=detail)
     return Result(parsed, views, memory_mb=hub.settings.memory_mb, seconds=hub.settings.query_seconds)

@@ -32,6 +32,12 @@ class Settings(BaseSettings):
         "international", "`international` (HMAC-SHA-256, AES-256-GCM) or `gm` (HMAC-SM3, SM4-GCM).", "name"
     )
     keys_file: Path | None = _field(None, "The key file (mode 0600). Unset: `secrets/keys.json` under `var`.", "path")
+    audit_key_file: Path | None = _field(
+        None,
+        "The key that signs the audit log's anchors (mode 0600), of the security administrator. "
+        "Unset: `audit-key/anchor.json` under `var`.",
+        "path",
+    )
     workers: int = _field(0, "Processes that validate parts of a batch. 0: one a core.", "processes", ge=0, le=256)
     memory_mb: int = _field(1024, "Memory that set work (uniqueness, comparison, queries) may take.", "MiB", ge=128)
     query_seconds: float = _field(600.0, "How long the database may work on one query.", "seconds", gt=0)
@@ -72,6 +78,16 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """Returns the path of the key file."""
         return self.keys_file or self.secrets / "keys.json"
+
+    @property
+    def audit_key(self) -> Path:
+        """Returns the path of the key that signs anchors."""
+        return self.audit_key_file or self.var / "audit-key" / "anchor.json"
+
+    @property
+    def audit(self) -> Path:
+        """Returns the folder of the anchor file and of archives of the audit log."""
+        return self.var / "audit"
 
     @property
     def lake_root(self) -> Path:

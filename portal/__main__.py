@@ -3,9 +3,11 @@
 import argparse
 import socket
 import sys
+from contextlib import ExitStack
 
 import uvicorn
 
+from exchange.auditing.sealing import keep_watching
 from exchange.hub import open_hub
 from portal.app import create_app
 from schemas.errors import HubError, SetupError
@@ -21,7 +23,9 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         listening = _listen(given.host, given.port)
-        with listening, open_hub() as hub:
+        with listening, ExitStack() as opened:
+            hub = opened.enter_context(open_hub())
+            opened.enter_context(keep_watching(hub))
             host, port = listening.getsockname()[:2]
             sys.stdout.write(f"门户（portal）：http://{host}:{port}\n")
             sys.stdout.flush()

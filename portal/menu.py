@@ -40,6 +40,7 @@ PLACES: tuple[Place, ...] = (
     Place("/people", "人员", "person.list"),
     Place("/departments", "部门", "department.list"),
     Place("/audit", "审计", "audit.list"),
+    Place("/alerts", "告警", "alert.list"),
     Place("/sharing/requests", "共享申请", "share.list"),
     Place("/sharing/grants", "授权", "grant.list"),
 )

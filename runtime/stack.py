@@ -2,6 +2,7 @@
 
 import sys
 
+from exchange.auditing import sealing
 from exchange.settings import Settings
 from runtime import places, processes
 from runtime.places import Places
@@ -27,6 +28,12 @@ def start_database(settings: Settings) -> Cluster:
     record = where.run / "postgres.json"
     places.write_json(record, {**places.read_json(record), "url": url})
     return cluster
+
+
+def guard_log(settings: Settings) -> None:
+    """Gives the audit log of the embedded database to a role that nobody logs in as; the hub may read and add."""
+    if settings.database_url is None:
+        sealing.separate(hub_cluster(settings).url(HUB), HUB)
 
 
 def database(settings: Settings) -> int:

@@ -83,6 +83,7 @@ class Supervisor:
         self.city.start()
         with open_hub(self._settings) as hub:
             datasets = self.city.register(hub, local_administrator("scheduler"))
+        stack.guard_log(self._settings)
         self._say(f"示例城市已登记：{'、'.join(datasets)}（registered）")
         return datasets
 

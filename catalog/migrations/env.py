@@ -2,9 +2,10 @@
 
 from alembic import context
 
+import catalog.tables_auditing
 import catalog.tables_people
 import catalog.tables_sharing
-import catalog.tables_work  # noqa: F401 - both add to the metadata
+import catalog.tables_work  # noqa: F401 - all add to the metadata
 from catalog.tables import SCHEMA, metadata
 
 context.configure(

@@ -30,5 +30,4 @@ ACTIONS: dict[str, Action] = {
     "dataset.query": Action(ADMINISTRATOR, "QUERY", "查询数据"),
     "retention.apply": Action(ADMINISTRATOR, "CONFIG", "清除到期数据"),
     "directory.write": Action(ADMINISTRATOR, "CONFIG", "生成调度清单"),
-    "audit.verify": Action(frozenset({"administrator", "audit_admin"}), "QUERY", "核验审计记录"),
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Base64Bytes
 
-from exchange import audit, me, offices, people, people_workbook
+from exchange import me, offices, people, people_workbook
 from exchange.access import Actor
 from exchange.hub import Hub
 from exchange.people_workbook import Imported
@@ -32,7 +32,6 @@ api.post("/me/password", me.change_password)
 api.get("/me/code", offer_code)
 api.post("/me/code", me.enrol_code)
 api.post("/people/import", import_workbook)
-api.get("/audit/verification", audit.verify)
 api.get("/people", people.list_people, key="login")
 api.post("/people", people.open_account)
 api.get("/people/{login}", people.show_person)

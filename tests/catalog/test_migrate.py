@@ -8,9 +8,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
+import catalog.tables_auditing
 import catalog.tables_people
 import catalog.tables_sharing
-import catalog.tables_work  # noqa: F401 - both add to the metadata
+import catalog.tables_work  # noqa: F401 - all add to the metadata
 from catalog import migrate
 from catalog.engine import make_engine, with_driver
 from catalog.tables import SCHEMA, metadata

@@ -33,7 +33,8 @@ def test_the_commands_are_those_of_the_issue():
         "entry check", "entry apply", "entry list", "entry show", "connection set", "connection list",
         "connection test", "sync run", "sync list", "sync show", "sync release", "sync discard", "sync revalidate",
         "quarantine show", "dataset list", "dataset show", "dataset versions", "dataset rollback", "dataset lookup",
-        "dataset query", "doctor",
+        "dataset query", "doctor", "audit verify", "audit seal", "audit anchor", "audit status", "audit export",
+        "audit archive", "audit protect",
     }  # fmt: skip
 
 

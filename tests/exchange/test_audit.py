@@ -6,11 +6,10 @@ import inspect
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 import exchange
 from catalog.stores import audit as store
-from exchange import audit, connections, datasets, entries, sync
+from exchange import connections, datasets, entries, sync
 from exchange.access import ACTIONS, Actor, allowed, local_administrator
 from exchange.audit import USE_CASES, link
 from schemas.errors import Denied
@@ -22,7 +21,8 @@ STRANGER = Actor("stranger", frozenset({"window"}))
 
 def modules():
     """Imports every module of exchange."""
-    return [importlib.import_module(f"exchange.{path.stem}") for path in FOLDER.glob("*.py") if path.stem != "__init__"]
+    names = [path.relative_to(FOLDER.parent).with_suffix("").parts for path in sorted(FOLDER.rglob("*.py"))]
+    return [importlib.import_module(".".join(each)) for each in names if each[-1] != "__init__"]
 
 
 def test_every_use_case_has_an_action_and_every_action_a_use_case():
@@ -47,7 +47,7 @@ def test_every_use_case_has_an_action_and_every_action_a_use_case():
 def test_every_use_case_writes_its_event():
     """The source of exchange records an event under the name of every action."""
     recorded, writers = set(), {"record", "record_read", "hold", "_keep_trial"}
-    for path in FOLDER.glob("*.py"):
+    for path in FOLDER.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in writers:
                 recorded |= {a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
@@ -75,11 +75,12 @@ def test_a_denial_is_an_event_and_holds_no_value(hub, act):
     assert citizen_id(1) not in repr(recorded) and "secretpass" not in repr(recorded)
 
 
-def test_the_local_administrator_may_do_everything():
-    """The user of the process is the administrator of this machine's hub."""
+def test_the_local_administrator_may_do_everything_but_read_the_log():
+    """The user of the process is the administrator of this machine's hub; what people did is the auditors' to read."""
     actor = local_administrator("scheduler")
     assert actor.name and actor.channel == "scheduler"
-    assert all(allowed(actor, action) for action in ACTIONS)
+    auditors = {"audit.list", "audit.show", "audit.person", "audit.statement", "audit.statements"}
+    assert {action for action in ACTIONS if not allowed(actor, action)} == auditors | {"alert.list", "alert.handle"}
 
 
 def test_chain_vectors():
@@ -88,42 +89,3 @@ def test_chain_vectors():
     assert first == "84c9573ceeeac8c8698a084557fa53b52e2b4dbf5d7943ef566373a0b18fc8bb"
     second = link({"action": "EXPORT", "actor": "u01", "seq": 2}, first)
     assert second == "968b76730e89c9f4a2dd8ac8c123f9f5440cc7b4a46db598ea0fec2d0ec377f2"
-
-
-@pytest.fixture
-def logged(hub, admin):
-    """A log of five linked events."""
-    for _ in range(5):
-        entries.list_entries(hub, admin)
-    audit.extend_chain(hub)
-    return hub
-
-
-def tamper(hub, statement):
-    """Changes the log as the owner of the database could: with the guards off."""
-    with hub.engine.begin() as connection:
-        connection.execute(text("set local session_replication_role = replica"))
-        connection.execute(text(statement))
-
-
-@pytest.mark.parametrize(
-    ("change", "broken"),
-    [
-        ("update hub.audit_events set action = 'EXPORT' where seq = 3", 3),
-        ("delete from hub.audit_events where seq = 2", 2),
-        ("delete from hub.audit_chain where number = 4", 5),
-        ("update hub.audit_events set ts = ts + interval '1 second' where seq = 5", 5),
-        (
-            "update hub.audit_chain set seq = case seq when 2 then -3 else -2 end where seq in (2, 3);"
-            "update hub.audit_chain set seq = -seq where seq < 0",
-            3,
-        ),
-    ],
-)
-def test_the_chain_shows_what_was_changed(logged, admin, change, broken):
-    """An edited, deleted, unlinked or re-ordered event is found, by its number."""
-    assert audit.verify(logged, admin).holds
-    for statement in change.split(";"):
-        tamper(logged, statement)
-    found = audit.verify(logged, admin)
-    assert (found.holds, found.broken_seq) == (False, broken)

@@ -1,0 +1,1 @@
+"""The audit log as evidence: sealing, anchors, verification, export, archive, search, statements, alerts."""
