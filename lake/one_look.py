@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from sqlalchemy import Connection, false, func, or_, select
+from sqlalchemy import ARRAY, Connection, LargeBinary, any_, false, func, literal, or_, select
 
 from lake.disclosure import Disclosure
 from lake.keyed import Asked
@@ -47,3 +47,23 @@ def comment_of(connection: Connection, dataset: str) -> str | None:
     name = qualified(table_name(dataset))
     found: str | None = connection.execute(select(func.obj_description(func.to_regclass(name), "pg_class"))).scalar()
     return found
+
+
+def served_of_many(connection: Connection, plan: Disclosure, asked: Sequence[Asked]) -> Found:
+    """Finds the rows of many subjects; a row that several of them stand in comes once."""
+    name, schema = table_name(plan.layout.dataset), served_schema(plan.layout)
+    served = served_table(name, schema.names)
+    hashes: dict[str, list[bytes]] = {}
+    for each in asked:
+        for item in each.items:
+            if item in plan.lookup_items:
+                hashes.setdefault(subject_column(item), []).append(each.key_hash)
+    wanted = [
+        served.c[column] == any_(literal(list(dict.fromkeys(held)), ARRAY(LargeBinary)))
+        for column, held in hashes.items()
+    ]
+    found = connection.execute(select(*served.c).where(or_(false(), *wanted))).all()
+    columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    # Asked after the rows: versions only go up, so that the word of before stands for what was read in between.
+    return Found(pa.record_batch(arrays, schema=schema), comment_of(connection, plan.layout.dataset))
