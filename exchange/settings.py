@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     oidc_roles: dict[str, str] = _field(
         {}, "The issuer's roles → the hub's (`editor`, …); roles of authority cannot be given so.", "JSON"
     )
+    trusted_proxies: list[str] = _field(
+        [], "Networks (CIDR) of proxies whose `X-Forwarded-For` says where a machine client calls from.", "JSON"
+    )
     fault: str | None = _field(None, "Crash tests only: `point:kill|enospc|raise[:nth]`.", "text")
 
     @property

@@ -1,4 +1,4 @@
-"""Use-cases of intake numbers (预受理号): list them, bind one to its case (办件编号). Those that expire unbound are listed."""
+"""Use-cases of intake numbers (预受理号): list them, bind one to its case (办件编号)."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime

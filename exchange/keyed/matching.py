@@ -79,15 +79,12 @@ class Matcher:
         return {item.name: pa.nulls(rows, pa.string())} if item.kind == "identifier" else {}
 
     def _folded(self, name: str, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.strip()
+            if self.ground.items[name].kind in _FREE:
+                value = _BLANKS.sub("", _DOTS.sub("·", unicodedata.normalize("NFKC", value))).casefold()
         item = self.plan.readable.get(name)
-        if item is not None and item.mask is not None and value is not None:
-            return mask_value(item.mask, value)
-        if not isinstance(value, str):
-            return value
-        if self.ground.items[name].kind in _FREE:
-            value = _DOTS.sub("·", unicodedata.normalize("NFKC", value))
-            return _BLANKS.sub("", value).casefold()
-        return value.strip()
+        return mask_value(item.mask, value) if item is not None and item.mask is not None else value
 
     def rows(self, granted: pa.RecordBatch, names: Sequence[str]) -> list[Mapping[str, Any]]:
         """Opens the wanted items of granted rows for comparing, never for giving."""
