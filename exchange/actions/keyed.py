@@ -1,6 +1,6 @@
 """Actions of operations by key: machine clients, calls, intake numbers, slips, batches."""
 
-from exchange.actions.roles import Action, Role
+from exchange.actions.roles import ANYONE, Action, Role
 
 _DESK: frozenset[Role] = frozenset({"window"})
 _USER: frozenset[Role] = frozenset({"window", "analyst"})
@@ -34,4 +34,14 @@ ACTIONS: dict[str, Action] = {
     "client.secret": Action(_HEAD, "KEY_USE", "生成客户端密钥"),
     "client.revoke_secret": Action(_HEAD | _GUARDS, "REVOKE", "作废客户端密钥"),
     "client.token": Action(_DESK, "LOGIN", "取得调用令牌"),
+}
+ACTIONS |= {
+    "batch.run": Action(_USER, "API_CALL", "批量核验"),
+    "batch.between": Action(_USER, "API_CALL", "两个数据集间比对"),
+    "batch.list": Action(_USER, "QUERY", "查看批量核验"),
+    "batch.result": Action(_USER, "QUERY", "下载批量核验结果"),
+    "slip.make": Action(_DESK, "EXPORT", "出具核验凭证"),
+    "slip.reprint": Action(_DESK, "EXPORT", "重新打印核验凭证"),
+    "slip.list": Action(_DESK | _HEAD, "QUERY", "查看核验凭证"),
+    "slip.confirm": Action(ANYONE, "QUERY", "验证核验凭证"),
 }

@@ -8,9 +8,10 @@ is committed.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -52,6 +53,7 @@ class Asking:
     why: Why
     keys: tuple[str, ...]
     body: Mapping[str, Any]
+    many: bool = False  # what is no number among many keys is told by its place
 
     @property
     def request_id(self) -> str:
@@ -70,6 +72,12 @@ class Call:
     grant: Grant
     reasons: Ground
     readings: tuple[tuple[Candidate, ...] | IdentifierError, ...]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The keyed digest of the whole request."""
+        asking = self.asking
+        return bytes.fromhex(request_digest(self.hub, asking.action, asking.dataset, _canonical(asking)))
 
     @property
     def hashes(self) -> list[str]:
@@ -128,18 +136,15 @@ def call(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
 
 
 def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
-    reasons = checked(hub, actor, asking.why)
-    ground = prepared(hub, actor, asking.dataset)
-    grant = chosen(hub, actor, ground, asking.way, reasons.purpose)
-    made = Call(hub, actor, asking, ground, grant, reasons, _readings(ground, asking.keys))
-    digest = bytes.fromhex(request_digest(hub, asking.action, asking.dataset, _canonical(asking)))
+    made = opened(hub, actor, asking)
+    grant, digest = made.grant, made.digest
     if asking.request_id:
         again = _answered(made, digest)
         if again is not None:
             return again
     quota.take(hub, grant, len(asking.keys))
     try:
-        answer, rows = _committed(made, work, digest)
+        answer, rows = committed(made, work)
     except (_Outdated, _Repeated):
         quota.give_back(hub, grant, len(asking.keys))
         raise
@@ -147,27 +152,35 @@ def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     return answer
 
 
+def opened(hub: Hub, actor: Actor, asking: Asking) -> Call:
+    """Checks reasons, grant, way and purpose, and reads the keys; takes nothing of the quota and reads no row."""
+    reasons = checked(hub, actor, asking.why)
+    ground = prepared(hub, actor, asking.dataset)
+    grant = chosen(hub, actor, ground, asking.way, reasons.purpose)
+    return Call(hub, actor, asking, ground, grant, reasons, _readings(ground, asking))
+
+
 def _canonical(asking: Asking) -> str:
     why = {name: getattr(asking.why, name) for name in asking.why.__slots__}
     return json.dumps({"why": why, "body": asking.body}, ensure_ascii=False, sort_keys=True)
 
 
-def _readings(ground: Prepared, keys: Sequence[str]) -> tuple[tuple[Candidate, ...] | IdentifierError, ...]:
+def _readings(ground: Prepared, asking: Asking) -> tuple[tuple[Candidate, ...] | IdentifierError, ...]:
     state = state_of(ground.comment)
     layout = state.layout if state else ground.coder.layout
     found: list[tuple[Candidate, ...] | IdentifierError] = []
-    for key in keys:
+    for key in asking.keys:
         try:
             found.append(tuple(candidates(layout, ground.coder, key)))
         except IdentifierError as error:
-            if len(keys) == 1:
+            if not asking.many:
                 raise
             found.append(error)
     return tuple(found)
 
 
-def _committed(made: Call, work: Work, digest: bytes) -> tuple[Answer, int]:
-    """Reads, records and commits in one transaction."""
+def committed(made: Call, work: Work) -> tuple[Answer, int]:
+    """Reads, records and commits in one transaction; returns the answer and how many rows it gives."""
     hub, asking = made.hub, made.asking
     with hub.transaction() as connection:
         case_no, expired = settle(connection, hub, made.actor, made.reasons)
@@ -177,16 +190,16 @@ def _committed(made: Call, work: Work, digest: bytes) -> tuple[Answer, int]:
         answer = found.answer | ({"request_id": asking.request_id} if asking.request_id else {})
         if found.missed:
             store.add_misses(connection, made.grant.number, found.missed, clock.day_of(hub.clock.now()))
-        _record(connection, made, case_no, digest, found)
+        _record(connection, made, case_no, found)
         if asking.request_id:
             sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
-            values = {"caller": _caller(made.actor), "request_id": asking.request_id, "digest": digest}
+            values = {"caller": _caller(made.actor), "request_id": asking.request_id, "digest": made.digest}
             if not store.add_call(connection, values | {"sealed": sealed, "at": hub.clock.now()}):
                 raise _Repeated
     return answer, found.rows
 
 
-def _record(connection: Connection, made: Call, case_no: str | None, digest: bytes, found: Outcome) -> None:
+def _record(connection: Connection, made: Call, case_no: str | None, found: Outcome) -> None:
     detail: dict[str, Any] = {"way": made.asking.way, "outcome": found.outcome, "version": made.ground.version}
     detail |= made.reasons.facts()
     if isinstance(made.actor, MachineActor):
@@ -197,7 +210,7 @@ def _record(connection: Connection, made: Call, case_no: str | None, digest: byt
         connection, made.hub, made.actor, made.asking.action, made.asking.dataset, detail=detail,
         entry_code=made.ground.entry_code, items=list(found.items), subject_key_hashes=made.hashes,
         row_count=found.rows, purpose_code=made.reasons.purpose, grant_id=made.grant.number, case_no=case_no,
-        request_sm3=digest.hex(),
+        request_sm3=made.digest.hex(),
     )  # fmt: skip
 
 
@@ -229,8 +242,13 @@ def _answered(made: Call, digest: bytes) -> Answer | None:
         opened = hub.crypto.seal().open([held[1]], [_bound(made)])[0]
         answer: Answer = json.loads(opened)
         rows = len(answer.get("rows", ()))
-        _record(connection, made, made.reasons.case_no, digest, Outcome(answer, rows, (), "repeated"))
+        _record(connection, made, made.reasons.case_no, Outcome(answer, rows, (), "repeated"))
     return answer
+
+
+def is_outdated(error: Exception) -> bool:
+    """Says whether an error means to begin anew."""
+    return isinstance(error, _Outdated)
 
 
 def outdated() -> Exception:

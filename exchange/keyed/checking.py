@@ -50,7 +50,7 @@ def check_keys(connection: Connection, made: Call, given: Mapping[str, Sequence[
     tries = _Tries(connection, made)
     for begin in range(0, len(made.readings), _AT_ONCE):
         part = made.readings[begin : begin + _AT_ONCE]
-        rows = _rows(connection, made, matcher, part, list(given))
+        rows = rows_of_keys(connection, made, matcher, part, list(given))
         tries.load(part)
         for place, readings in enumerate(part, begin):
             result = _one(readings, {name: values[place] for name, values in sent.items()}, rows, tries)
@@ -83,13 +83,15 @@ class _Tries:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """The compared items of one row, opened, and whether the row is disputed."""
+
     values: Mapping[str, Any]
     disputed: bool
 
 
 def _one(
-    readings: Readings, sent: Mapping[str, Any], rows: Mapping[bytes, Sequence[_Row]], tries: _Tries
+    readings: Readings, sent: Mapping[str, Any], rows: Mapping[bytes, Sequence[Row]], tries: _Tries
 ) -> Result:  # fmt: skip
     if not isinstance(readings, tuple):
         return Result("invalid")
@@ -107,9 +109,9 @@ def _one(
     return Result("differs", tuple(wrong), disputed)
 
 
-def _rows(
+def rows_of_keys(
     connection: Connection, made: Call, matcher: Matcher, part: Sequence[Readings], names: list[str]
-) -> Mapping[bytes, Sequence[_Row]]:
+) -> Mapping[bytes, Sequence[Row]]:
     """Reads the granted rows of some keys, by the hash of each subject that was asked for."""
     asked = [Asked(each.key_hash, each.items) for found in part if isinstance(found, tuple) for each in found]
     found = served_of_many(connection, matcher.plan, asked)
@@ -124,9 +126,9 @@ def _rows(
     wanted = {(subject_column(item), each.key_hash) for each in asked for item in each.items}
     columns = [column for column in {column for column, _ in wanted} if column in granted.schema.names]
     marks = {column: granted.column(column).to_pylist() for column in columns}
-    by_hash: dict[bytes, list[_Row]] = defaultdict(list)
+    by_hash: dict[bytes, list[Row]] = defaultdict(list)
     for place, values in enumerate(opened):
-        row = _Row(values, keys[place] in disputed)
+        row = Row(values, keys[place] in disputed)
         for key_hash in {marks[column][place] for column in columns if (column, marks[column][place]) in wanted}:
             by_hash[key_hash].append(row)
     return by_hash

@@ -1,6 +1,6 @@
 """Secrets and tokens of machine clients: made, shown once, kept as keyed hashes; and who a shown one belongs to.
 
-A secret has 256 random bits, so that a keyed hash is enough and costs microseconds a call (a slow one guards what people
+A secret has 256 random bits, so that a keyed hash is enough and costs microseconds a call (slow ones guard what people
 choose). `sqk_` is an API key, `sqs_` the secret of OAuth2 client credentials, `sqt_` a token of minutes.
 """
 

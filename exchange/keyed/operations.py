@@ -111,7 +111,7 @@ def compare(hub: Hub, actor: Actor, dataset: str, keys: Sequence[KeyToCompare], 
     """Compares up to 1,000 keys with the values that the caller holds; no value is given (比对)."""
     body = {"keys": [{"key": each.key, "values": dict(each.values)} for each in keys]}
     numbers = tuple(each.key for each in keys)
-    asking = Asking("keyed.compare", "compare", dataset, why, numbers, body)
+    asking = Asking("keyed.compare", "compare", dataset, why, numbers, body, many=True)
     return call(hub, actor, asking, _compare)
 
 
@@ -143,7 +143,7 @@ def _few_enough(made: Call) -> None:
 @use_case("keyed.subscribe")
 def subscribe(hub: Hub, actor: Actor, dataset: str, keys: Sequence[str], why: Why) -> Answer:
     """Records interest in changes of the listed keys; they are delivered with the department's subscription (订阅)."""
-    asking = Asking("keyed.subscribe", "subscription", dataset, why, tuple(keys), {"keys": list(keys)})
+    asking = Asking("keyed.subscribe", "subscription", dataset, why, tuple(keys), {"keys": list(keys)}, many=True)
     return call(hub, actor, asking, _subscribe)
 
 
@@ -167,7 +167,7 @@ def _subscribe(connection: Connection, made: Call) -> Outcome:
 @use_case("keyed.unsubscribe")
 def unsubscribe(hub: Hub, actor: Actor, dataset: str, keys: Sequence[str], why: Why) -> Answer:
     """Ends the interest in the listed keys."""
-    asking = Asking("keyed.unsubscribe", "subscription", dataset, why, tuple(keys), {"ended": list(keys)})
+    asking = Asking("keyed.unsubscribe", "subscription", dataset, why, tuple(keys), {"ended": list(keys)}, many=True)
     return call(hub, actor, asking, _unsubscribe)
 
 

@@ -44,7 +44,7 @@ class _Client(ClientMixin):  # type: ignore[misc]
 
 
 class _Grant(ClientCredentialsGrant):  # type: ignore[misc]
-    TOKEN_ENDPOINT_AUTH_METHODS = list(_METHODS)
+    TOKEN_ENDPOINT_AUTH_METHODS = list(_METHODS)  # noqa: RUF012 - Authlib reads it so
 
 
 class _Server(AuthorizationServer):  # type: ignore[misc]
@@ -88,7 +88,9 @@ def token(
     """Authenticates a client by HTTP Basic or by the form, and issues a token for the ways asked for."""
     given = {"grant_type": grant_type, "scope": scope, "client_id": client_id, "client_secret": client_secret}
     body = {name: value for name, value in given.items() if value}
-    asked = OAuth2Request("POST", str(request.url), headers={"Authorization": request.headers.get("authorization", "")})
+    # TLS may end at a proxy before us, and Authlib takes no other address; nothing else is made of it.
+    headers = {"Authorization": request.headers.get("authorization", "")}
+    asked = OAuth2Request("POST", f"https://hub{request.url.path}", headers=headers)
     asked._body = body
     asked.payload = BasicOAuth2Payload(body)
     answer: Response = _Server(hub_of(request), address_of(request)).create_token_response(asked)
