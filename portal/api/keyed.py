@@ -1,6 +1,6 @@
 """API of operations by key, for machine clients (API key or token) and for people at a window."""
 
-from exchange.keyed import intake, operations
+from exchange.keyed import granted, intake, operations
 from portal.calling import caller
 from portal.service import Api
 
@@ -15,3 +15,4 @@ api.post("/keyed/{dataset}/subscribe", operations.subscribe)
 api.post("/keyed/{dataset}/unsubscribe", operations.unsubscribe)
 api.get("/intakes", intake.list_intakes, key="number")
 api.post("/intakes/{number}/bind", intake.bind)
+api.get("/keyed", granted.list_granted, key="dataset")
