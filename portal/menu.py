@@ -43,6 +43,9 @@ PLACES: tuple[Place, ...] = (
     Place("/alerts", "告警", "alert.list"),
     Place("/sharing/requests", "共享申请", "share.list"),
     Place("/sharing/grants", "授权", "grant.list"),
+    Place("/window", "按号码核对", "keyed.granted"),
+    Place("/intakes", "预受理号", "intake.list"),
+    Place("/clients", "机器客户端", "client.list"),
 )
 
 

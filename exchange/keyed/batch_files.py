@@ -1,6 +1,6 @@
 """Workbooks of batch verification: reading keys and values, writing the same rows back with their results.
 
-What is uploaded is read in memory and not kept; the result rests sealed for a day (`var/keyed`, 0600). Cells are written
+What is uploaded is read in memory and not kept; a result rests sealed for a day (`var/keyed`, 0600). Cells are written
 as texts, so that none starts a formula; a cell that held one is not trusted.
 """
 

@@ -93,6 +93,7 @@ def make(
             "dataset": dataset, "made_by": actor.name, "made_at": now, "sealed": _sealed(hub, number, facts),
             "kept_until": now + timedelta(days=book().number("SLIP_DAYS")),
         })  # fmt: skip
+        facts_of = {"grant_id": answer["grant"], "case_no": why.case_no or None}
         detail = {"slip": number, "outcome": answer["outcome"]}
         record(
             connection,

@@ -14,7 +14,7 @@ from exchange.keyed.slips import Slip
 from exchange.keyed.why import Why
 from portal.calling import address_of, caller
 from portal.desk import Desk, hub_of
-from portal.routes import DECLARED, OPEN, Download, plain
+from portal.routes import DECLARED, Download, plain
 from portal.service import ERRORS, PREFIX, Api
 from schemas.errors import InputError
 
@@ -29,7 +29,7 @@ DECLARED["POST", f"{PREFIX}/batches/{{dataset}}/with/{{other}}"] = "batch.betwee
 DECLARED["GET", f"{PREFIX}/batches/{{job}}/result"] = "batch.result"
 DECLARED["POST", f"{PREFIX}/slips/{{dataset}}"] = "slip.make"
 DECLARED["POST", f"{PREFIX}/slips/{{number}}/reprint"] = "slip.reprint"
-DECLARED["GET", f"{PREFIX}/slips/confirm"] = OPEN
+DECLARED["GET", f"{PREFIX}/slips/confirm"] = "slip.confirm"
 _Who = Annotated[Desk, Depends(caller)]
 _Json = Annotated[str, Form(max_length=4000)]
 

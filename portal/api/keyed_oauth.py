@@ -14,11 +14,11 @@ from exchange.keyed.clients import CLIENT_WAYS
 from exchange.keyed.credentials import client_of, issue, new_token, scopes_of, token_seconds
 from portal.calling import address_of
 from portal.desk import hub_of
-from portal.routes import DECLARED, OPEN
+from portal.routes import DECLARED
 from portal.service import PREFIX
 
 router = APIRouter(prefix=PREFIX, tags=["按号码使用"])
-DECLARED["POST", f"{PREFIX}/oauth/token"] = OPEN
+DECLARED["POST", f"{PREFIX}/oauth/token"] = "client.token"
 _METHODS = ("client_secret_basic", "client_secret_post")
 
 
