@@ -95,16 +95,7 @@ def make(
         })  # fmt: skip
         facts_of = {"grant_id": answer["grant"], "case_no": why.case_no or None}
         detail = {"slip": number, "outcome": answer["outcome"]}
-        record(
-            connection,
-            hub,
-            actor,
-            "slip.make",
-            number,
-            detail=detail,
-            grant_id=answer["grant"],
-            case_no=why.case_no or None,
-        )
+        record(connection, hub, actor, "slip.make", number, detail=detail, **facts_of)
     return Slip(number, code, answer, _pdf(number, facts, 1, _titles(hub, dataset)))
 
 
@@ -137,7 +128,7 @@ def _pdf(number: str, facts: Mapping[str, Any], prints: int, titles: Mapping[str
     names = {name: title for title, name in titles.items()}
     lines = [
         ("凭证编号", number), ("出具时间", facts["made_at"]), ("出具部门", facts["department"]),
-        ("经办人", facts["handler"]), ("数据来源", f"{facts['source']}“{answer['title']}”（{answer['entry_code'] or '—'}）"),
+        ("经办人", facts["handler"]), ("数据来源", f"{facts['source']}“{answer['title']}”"), ("目录代码", answer["entry_code"] or "—"),
         ("数据版本", str(answer["version"])), ("数据截至", answer["data_time"] or "尚未同步"),
         ("使用用途", facts["purpose"]), ("办件编号", facts["case"]), ("核验号码", facts["key"]),
     ]  # fmt: skip

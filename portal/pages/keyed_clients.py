@@ -1,8 +1,9 @@
 """Pages of machine clients and of batch verification."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import File, Form, UploadFile
+from fastapi import Depends, File, Form, UploadFile
 
 from exchange.keyed import batch, between, clients, credentials, granted
 from exchange.keyed.batch import Upload
@@ -24,6 +25,24 @@ _ACTS = {
     "unfreeze": clients.unfreeze,
     "close": clients.close,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The form of a batch, beside its file."""
+
+    dataset: str
+    other: str
+    purpose: str
+    case_no: str
+    key_column: str
+
+    @classmethod
+    def of(
+        cls, dataset: _Short, purpose: _Short, case_no: _Short = "", key_column: _Short = "", other: _Short = ""
+    ) -> "_Said":
+        """Reads the form."""
+        return cls(dataset, other, purpose, case_no, key_column)
 
 
 @pages.get("/clients", action="client.list", title="机器客户端", template="keyed_clients.html")
@@ -117,16 +136,18 @@ def _batches(desk: Desk, fault: HubError | None) -> dict[str, Any]:
 
 @pages.post("/batches", action="batch.list")
 def run(
-    desk: Desk, file: Annotated[UploadFile, File()], dataset: _Short, purpose: _Short, case_no: _Short = "",
-    key_column: _Short = "", other: _Short = "",
-) -> Go | dict[str, Any]:  # fmt: skip
+    desk: Desk, file: Annotated[UploadFile, File()], said: Annotated[_Said, Depends(_Said.of)]
+) -> Go | dict[str, Any]:
     """Verifies a workbook against a dataset, or compares two datasets by its keys."""
-    upload, why = Upload(file.filename or "", file.file.read(), key_column), Why(purpose, case_no=case_no)
+    upload, why = (
+        Upload(file.filename or "", file.file.read(), said.key_column),
+        Why(said.purpose, case_no=said.case_no),
+    )
     try:
-        if other:
-            between.between(desk.hub, desk.actor, dataset, other, upload, why)
+        if said.other:
+            between.between(desk.hub, desk.actor, said.dataset, said.other, upload, why)
         else:
-            batch.run(desk.hub, desk.actor, dataset, upload, why)
+            batch.run(desk.hub, desk.actor, said.dataset, upload, why)
     except HubError as fault:
         return _batches(desk, fault) | {"template": "keyed_batches.html"}
     return Go("/batches", "已核验，结果保留24小时")

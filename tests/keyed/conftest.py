@@ -116,8 +116,8 @@ def give(hub, dataset="person", states=None, comparisons=("=",), number="GX-1", 
         for name, state in (states or PLAIN).items()
     )
     facts = {
-        "items": items, "rows": RowFilter(), "purposes": ("basis", "checking"), "ways": WAYS, "ends": date(2027, 11, 22),
-        "quota": Quota(keys_a_day=1000),
+        "items": items, "rows": RowFilter(), "purposes": ("basis", "checking"), "ways": WAYS,
+        "ends": date(2027, 11, 22), "quota": Quota(keys_a_day=1000),
     }  # fmt: skip
     terms = Terms(**facts | changes)
     now = datetime(2026, 11, 1, tzinfo=UTC)
@@ -125,7 +125,8 @@ def give(hub, dataset="person", states=None, comparisons=("=",), number="GX-1", 
         connection.execute(
             text(
                 "insert into hub.share_requests (number, dataset, entry_version, consumer, provider, share_type, stage,"
-                " content, created_by, created_at, updated_at) values (:n, :d, 1, :c, :p, 1, 'active', '{}', 'x', :t, :t)"
+                " content, created_by, created_at, updated_at)"
+                " values (:n, :d, 1, :c, :p, 1, 'active', '{}', 'x', :t, :t)"
             ),
             {"n": f"R-{number}", "d": dataset, "c": CONSUMER, "p": PROVIDER, "t": now},
         )

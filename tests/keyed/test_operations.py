@@ -141,7 +141,8 @@ def test_compare_answers_each_key_and_counts(city):
     """A list of keys gets an outcome each, in order; a number that is none is told so."""
     give(city)
     keys = [KeyToCompare(KEY, {"name": ONE["xm"]}), KeyToCompare(PEOPLE[5]["gmsfhm"], {"name": "李四"}),
-            KeyToCompare(citizen_id(900), {"name": "王五"}), KeyToCompare("62040219600101985", {"name": "王五"})]  # fmt: skip
+            KeyToCompare(citizen_id(900), {"name": "王五"}),
+            KeyToCompare("62040219600101985", {"name": "王五"})]  # fmt: skip
     answer = compare(city, WINDOW, "person", keys, why())
     assert [each["outcome"] for each in answer["results"]] == ["match", "differs", "not_found", "invalid"]
     assert answer["counts"] == {"match": 1, "differs": 1, "not_found": 1, "invalid": 1}
@@ -174,7 +175,8 @@ def test_not_synced_is_told_from_not_found(city):
     with city.transaction() as connection:
         connection.execute(
             text(
-                "insert into hub.open_problems (dataset, key_hash, code, item, first_run, last_run, first_seen, last_seen)"
+                "insert into hub.open_problems"
+                " (dataset, key_hash, code, item, first_run, last_run, first_seen, last_seen)"
                 " values ('person', :k, 'REQUIRED', 'name', 'r', 'r', now(), now())"
             ),
             {"k": row},
@@ -257,7 +259,7 @@ def test_nothing_without_a_grant(city):
 
 
 def test_a_repeated_request_gets_the_same_answer_and_counts_once(city):
-    """The same id and body get the answer of before; another body under that id is refused; a revoked grant gives none."""
+    """The same id and body get the answer of before; another body is refused; a revoked grant gives none."""
     give(city, quota=Quota(keys_a_day=2))
     first = fetch(city, MACHINE, "person", KEY, machine_why(1))
     for _ in range(3):
