@@ -128,7 +128,8 @@ def _pdf(number: str, facts: Mapping[str, Any], prints: int, titles: Mapping[str
     names = {name: title for title, name in titles.items()}
     lines = [
         ("凭证编号", number), ("出具时间", facts["made_at"]), ("出具部门", facts["department"]),
-        ("经办人", facts["handler"]), ("数据来源", f"{facts['source']}“{answer['title']}”"), ("目录代码", answer["entry_code"] or "—"),
+        ("经办人", facts["handler"]),
+        ("数据来源", f"{facts['source']}“{answer['title']}”"), ("目录代码", answer["entry_code"] or "—"),
         ("数据版本", str(answer["version"])), ("数据截至", answer["data_time"] or "尚未同步"),
         ("使用用途", facts["purpose"]), ("办件编号", facts["case"]), ("核验号码", facts["key"]),
     ]  # fmt: skip
