@@ -81,7 +81,7 @@ def _as_text(rows):
     return sorted(str([row[name] for name in sorted(row)]) for row in rows)
 
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @quick
