@@ -1,7 +1,6 @@
 """Random walks over the table: whatever commands are given in whatever order, what must hold does."""
 
 from contextlib import suppress
-from datetime import timedelta
 from itertools import pairwise
 
 from hypothesis import HealthCheck, given, settings
@@ -10,14 +9,14 @@ from hypothesis import strategies as st
 from catalog.stores import grants as grant_store
 from catalog.stores import share_requests as store
 from exchange.access import Actor
-from exchange.sharing import drift, requests
+from exchange.sharing import decisions, drift, requests
 from exchange.sharing.daily import run_daily
 from exchange.sharing.steps import chain_holds
 from exchange.sharing.table import COMMANDS, IN_USE, Stage
 from schemas.errors import HubError
 from tests.exchange.conftest import ADMIN
 from tests.exchange.small_city import PROVIDER
-from tests.sharing.conftest import ANALYST, AUTHORITY, CONSUMER, content, monday
+from tests.sharing.conftest import ANALYST, AUTHORITY, CHIEF, CONSUMER, HEAD, content, monday, sent
 from tests.sharing.test_table import EXPECTED, give
 
 _DEPARTMENTS = {"consumer": CONSUMER, "provider": PROVIDER, "authority": AUTHORITY}
@@ -26,19 +25,36 @@ STEPS = st.lists(
 )  # which of the commands, how far off the table, days on
 
 
-def _choose(stage, pick, wild):
+#: What would end a walk before it has seen much; tried by the walks that begin with a draft.
+_ENDS = frozenset({"withdraw", "refuse", "approve", "return_by_provider"})
+
+
+def _choose(stage, pick, wild, start):
     """Mostly a command that the table allows now, sometimes any."""
-    possible = [name for name in EXPECTED if stage in COMMANDS[name].sources]
+    left_out = _ENDS if start == "provider" else frozenset()
+    possible = [name for name in EXPECTED if stage in COMMANDS[name].sources and name not in left_out]
     names = possible if possible and wild else sorted(EXPECTED)
     return names[pick % len(names)]
 
 
-def _walk(hub, steps):
-    number = requests.draft(hub, ANALYST, content("wage")).number
+def _begun(hub, start):
+    """Makes a request at the place where a walk begins."""
+    if start == "draft":
+        return requests.draft(hub, ANALYST, content("wage")).number
+    number = sent(hub).number
+    decisions.pass_on(hub, CHIEF, number)
+    if start == "returned":
+        decisions.return_by_provider(hub, HEAD, number, "请补充")
+    return number
+
+
+def _walk(hub, start, steps):
+    number = _begun(hub, start)
+    _hold(hub, number)
     for pick, wild, days in steps:
         with hub.transaction() as connection:
             before = store.find(connection, number)
-        name = _choose(Stage(before.stage), pick, wild)
+        name = _choose(Stage(before.stage), pick, wild, start)
         side, roles, _ = EXPECTED[name]
         role = sorted(roles)[pick % len(roles)]
         actor = Actor(f"{side}_{role}", frozenset({role}), _DEPARTMENTS[side], "portal", region="6204")
@@ -59,7 +75,7 @@ def _hold(hub, number):
     assert (found is not None) == bool(approved) and len(approved) <= 1
     active = found is not None and found.state == "active"
     assert active == (Stage(request.stage) in IN_USE)
-    assert request.stage != "returned" or request.due_on is None
+    assert (request.stage == "returned") == (request.left_days is not None)
     assert request.stage not in ("returned", "draft", "active", "refused", "withdrawn") or request.due_on is None
     allowed = sum(event.command == "allow_extension" for event in history)
     assert allowed <= 1 and (allowed == 0 or request.extension_state == "allowed")
@@ -69,11 +85,11 @@ def _hold(hub, number):
     assert drift.drift_report(hub, ADMIN).drifts == []
 
 
-@settings(max_examples=60, deadline=timedelta(seconds=20), suppress_health_check=list(HealthCheck))
-@given(STEPS)
-def test_random_walks_keep_what_must_hold(city, steps):
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(("draft", "provider", "returned")), STEPS)
+def test_random_walks_keep_what_must_hold(city, start, steps):
     """No grant without one approval, no clock while returned, one extension, an unbroken history, no drift."""
     city.clock.moment = monday().moment
     with city.engine.connection.begin_nested() as walk:
-        _walk(city, steps)
+        _walk(city, start, steps)
         walk.rollback()
