@@ -27,8 +27,7 @@ from exchange.sharing import clock
 from exchange.sharing.usage import Use
 from exchange.subjects import Candidate, candidates
 from lake.keyed import Asked
-from lake.serving import state_of
-from schemas.errors import Busy, Denied, IdentifierError, InputError, StateError
+from schemas.errors import Busy, Denied, IdentifierError, InputError, StateError, StorageError
 from schemas.grants import Grant, Way
 
 Answer = dict[str, Any]
@@ -127,10 +126,13 @@ def call(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
         if (machine or asking.request_id) and not _REQUEST_ID.fullmatch(asking.request_id):
             allowed = "每次调用写一个新的请求编号，8至64位字母、数字、点、横线"
             raise InputError("没有请求编号或写法不对", allowed, "请补充 request_id 后重试", code="REQUEST_ID")
-        for _ in range(3):
+        for attempt in range(3):
             try:
                 return _once(hub, actor, asking, work)
-            except (_Outdated, _Repeated):
+            except (_Outdated, _Repeated, StorageError) as error:
+                # A new version may have other columns, which the database tells as an error of the statement.
+                if isinstance(error, StorageError) and attempt:
+                    raise
                 hub.keyed.forget(key_of(actor, asking.dataset))
         raise Busy("数据正在发布新版本", "", "请稍后重试", code="DATASET_CHANGING")
 
@@ -145,7 +147,7 @@ def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     quota.take(hub, grant, len(asking.keys))
     try:
         answer, rows = committed(made, work)
-    except (_Outdated, _Repeated):
+    except (_Outdated, _Repeated, StorageError):
         quota.give_back(hub, grant, len(asking.keys))
         raise
     quota.count(hub, Use(grant.number, asking.way, 1, len(asking.keys), rows))
@@ -166,8 +168,7 @@ def _canonical(asking: Asking) -> str:
 
 
 def _readings(ground: Prepared, asking: Asking) -> tuple[tuple[Candidate, ...] | IdentifierError, ...]:
-    state = state_of(ground.comment)
-    layout = state.layout if state else ground.coder.layout
+    layout = ground.state.layout if ground.state else ground.coder.layout
     found: list[tuple[Candidate, ...] | IdentifierError] = []
     for key in asking.keys:
         try:

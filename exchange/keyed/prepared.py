@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from exchange.sharing.grants import in_force, no_grant
 from lake.disclosure import Disclosure
 from lake.one_look import comment_of
 from lake.rows import RowCoder
-from lake.serving import state_of
+from lake.serving import State, state_of
 from quality.normalise import ItemPlan
 from schemas.entry import Entry
 from schemas.errors import Denied
@@ -43,6 +44,11 @@ class Prepared:
     items: Mapping[str, ItemPlan]
     plans: dict[str, Disclosure] = field(default_factory=dict)
 
+    @cached_property
+    def state(self) -> State | None:
+        """What the serving table says of itself, read."""
+        return state_of(self.comment)
+
     @property
     def layout_known(self) -> bool:
         """Says whether anything is served."""
@@ -52,16 +58,14 @@ class Prepared:
         """Returns the plan of a grant over what is served; call it only when something is."""
         held = self.plans.get(grant.number)
         if held is None or held.grant is not grant:
-            state = state_of(self.comment)
-            assert state is not None  # noqa: S101 - layout_known was asked
-            held = self.plans[grant.number] = Disclosure.of(grant, self.entry, state.layout)
+            assert self.state is not None  # noqa: S101 - layout_known was asked
+            held = self.plans[grant.number] = Disclosure.of(grant, self.entry, self.state.layout)
         return held
 
     @property
     def version(self) -> int:
         """Returns the version that is served."""
-        state = state_of(self.comment)
-        return state.version if state else 0
+        return self.state.version if self.state else 0
 
     def hours_late(self, now: datetime) -> float | None:
         """Returns by how many hours the data is late by its update cycle; None when it is in time or has no cycle."""

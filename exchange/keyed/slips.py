@@ -21,6 +21,7 @@ from exchange.keyed.calls import Answer
 from exchange.keyed.operations import fetch, verify
 from exchange.keyed.slip_pdf import draw
 from exchange.keyed.why import Why, number_of
+from exchange.sharing import clock
 from schemas.errors import NotFound
 from schemas.grants import PURPOSES
 from schemas.rules.book import book
@@ -78,7 +79,7 @@ def make(
     now = hub.clock.now()
     code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(_CODE_LENGTH))
     with hub.transaction() as connection:
-        number = f"HY{now.astimezone():%Y%m%d}{entries.next_code_number(connection, 'slip'):06d}"
+        number = f"HY{clock.day_of(now):%Y%m%d}{entries.next_code_number(connection, 'slip'):06d}"
         names = {each.code: each.name for each in departments.list_all(connection)}
         stored = entries.find(connection, dataset)
         source = names.get(stored.provider_code, "") if stored else ""

@@ -134,7 +134,7 @@ def _batches(desk: Desk, fault: HubError | None) -> dict[str, Any]:
     return {"title": "批量核验", "datasets": found, "jobs": jobs, "fault": fault, "names": batch.SAYS}
 
 
-@pages.post("/batches", action="batch.list")
+@pages.post("/batches", action="batch.run")
 def run(
     desk: Desk, file: Annotated[UploadFile, File()], said: Annotated[_Said, Depends(_Said.of)]
 ) -> Go | dict[str, Any]:
