@@ -46,7 +46,7 @@ MACHINE = MachineActor("mc-test", frozenset({"window"}), CONSUMER, "api", accoun
 
 def why(**changes):
     """Says why a person at a window asks."""
-    return Why(**{"purpose": "basis", "case_no": "办2026-000123"[1:]} | changes)
+    return Why(**{"purpose": "basis", "case_no": "BJ-2026-000123"} | changes)
 
 
 def machine_why(number, **changes):

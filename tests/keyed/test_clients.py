@@ -104,7 +104,7 @@ def test_every_bad_credential_gets_one_answer(city):
     refused(key.secret, None)
     clients.freeze(city, GUARD, client, "疑似泄露")
     refused(key.secret, INSIDE)
-    clients.unfreeze(city, GUARD, client, "已核实")
+    clients.unfreeze(city, GUARD, client, "已核实无误")
     assert calling(city, key.secret, INSIDE).name == client
     credentials.revoke_secret(city, HEAD, client, key.prefix, "更换系统")
     refused(key.secret, INSIDE)
