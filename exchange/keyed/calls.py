@@ -139,18 +139,28 @@ def call(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
 
 def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     made = opened(hub, actor, asking)
-    grant, digest = made.grant, made.digest
-    if asking.request_id:
-        again = _answered(made, digest)
-        if again is not None:
-            return again
-    quota.take(hub, grant, len(asking.keys))
+    keys = len(asking.keys)
     try:
-        answer, rows = committed(made, work)
-    except (_Outdated, _Repeated, StorageError):
-        quota.give_back(hub, grant, len(asking.keys))
+        quota.take(hub, made.grant, keys)
+    except Denied:
+        with hub.transaction() as connection:
+            again = _stored(connection, made)
+        if again is None:
+            raise
+        return again
+    rows = 0
+    try:
+        with hub.transaction() as connection:
+            again = _stored(connection, made)
+            if again is None:
+                answer, rows = _worked(connection, made, work)
+    except (_Outdated, _Repeated, StateError, StorageError):
+        quota.give_back(hub, made.grant, keys)
         raise
-    quota.count(hub, Use(grant.number, asking.way, 1, len(asking.keys), rows))
+    if again is not None:
+        quota.give_back(hub, made.grant, keys)
+        return again
+    quota.count(hub, Use(made.grant.number, asking.way, 1, keys, rows))
     return answer
 
 
@@ -182,27 +192,31 @@ def _readings(ground: Prepared, asking: Asking) -> tuple[tuple[Candidate, ...] |
 
 def committed(made: Call, work: Work) -> tuple[Answer, int]:
     """Reads, records and commits in one transaction; returns the answer and how many rows it gives."""
+    with made.hub.transaction() as connection:
+        return _worked(connection, made, work)
+
+
+def _worked(connection: Connection, made: Call, work: Work) -> tuple[Answer, int]:
     hub, asking = made.hub, made.asking
-    with hub.transaction() as connection:
-        case_no, expired = settle(connection, hub, made.actor, made.reasons)
-        if expired is not None:
-            raise expired
-        found = work(connection, made)
-        answer = found.answer | ({"request_id": asking.request_id} if asking.request_id else {})
-        if found.missed:
-            store.add_misses(connection, made.grant.number, found.missed, clock.day_of(hub.clock.now()))
-        _record(connection, made, case_no, found)
-        if asking.request_id:
-            sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
-            values = {"caller": _caller(made.actor), "request_id": asking.request_id, "digest": made.digest}
-            if not store.add_call(connection, values | {"sealed": sealed, "at": hub.clock.now()}):
-                raise _Repeated
+    case_no, expired = settle(connection, hub, made.actor, made.reasons)
+    if expired is not None:
+        raise expired
+    found = work(connection, made)
+    answer = found.answer | ({"request_id": asking.request_id} if asking.request_id else {})
+    if found.missed:
+        store.add_misses(connection, made.grant.number, found.missed, clock.day_of(hub.clock.now()))
+    _record(connection, made, case_no, found)
+    if asking.request_id:
+        sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
+        values = {"caller": _caller(made.actor), "request_id": asking.request_id, "digest": made.digest}
+        if not store.add_call(connection, values | {"sealed": sealed, "at": hub.clock.now()}):
+            raise _Repeated
     return answer, found.rows
 
 
-def _record(connection: Connection, made: Call, case_no: str | None, found: Outcome) -> None:
+def _record(connection: Connection, made: Call, case_no: str | None, found: Outcome, *, repeated: bool = False) -> None:
     detail: dict[str, Any] = {"way": made.asking.way, "outcome": found.outcome, "version": made.ground.version}
-    detail |= made.reasons.facts()
+    detail |= made.reasons.facts() | ({"repeated": True} if repeated else {})
     if isinstance(made.actor, MachineActor):
         detail["client"] = made.actor.name
     if made.asking.request_id:
@@ -223,27 +237,27 @@ def _bound(made: Call) -> bytes:
     return f"call:{_caller(made.actor)}:{made.asking.request_id}".encode()
 
 
-def _answered(made: Call, digest: bytes) -> Answer | None:
+def _stored(connection: Connection, made: Call) -> Answer | None:
     """Returns the answer that the request id was given; raises StateError when it stands for something else.
 
     The grant has been asked for anew by now, so that a revoked one gives no old answer either.
     """
     hub, asking = made.hub, made.asking
-    with hub.transaction() as connection:
-        held = store.find_call(connection, _caller(made.actor), asking.request_id)
-        if held is None:
-            return None
-        if held[0] != digest:
-            raise StateError(
-                "该请求编号已用于另一次调用",
-                "同一编号只能重发完全相同的请求",
-                "请换一个新的请求编号",
-                code="REQUEST_REPLAYED",
-            )
-        opened = hub.crypto.seal().open([held[1]], [_bound(made)])[0]
-        answer: Answer = json.loads(opened)
-        rows = len(answer.get("rows", ()))
-        _record(connection, made, made.reasons.case_no, Outcome(answer, rows, (), "repeated"))
+    if not asking.request_id:
+        return None
+    held = store.find_call(connection, _caller(made.actor), asking.request_id)
+    if held is None:
+        return None
+    if held[0] != made.digest:
+        raise StateError(
+            "该请求编号已用于另一次调用",
+            "同一编号只能重发完全相同的请求",
+            "请换一个新的请求编号",
+            code="REQUEST_REPLAYED",
+        )
+    answer: Answer = json.loads(hub.crypto.seal().open([held[1]], [_bound(made)])[0])
+    rows = len(answer.get("rows", ()))
+    _record(connection, made, made.reasons.case_no, Outcome(answer, rows, (), str(answer["outcome"])), repeated=True)
     return answer
 
 
