@@ -29,6 +29,7 @@ from exchange.subjects import Candidate, candidates
 from lake.keyed import Asked
 from schemas.errors import Busy, Denied, IdentifierError, InputError, StateError, StorageError
 from schemas.grants import Grant, Way
+from schemas.rules.book import book
 
 Answer = dict[str, Any]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
@@ -139,7 +140,9 @@ def call(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
 
 def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     made = opened(hub, actor, asking)
-    keys = len(asking.keys)
+    keys, most = len(asking.keys), int(book().number("COMPARE_KEYS"))
+    if not 1 <= keys <= most:
+        raise InputError(f"一次收到{keys}个号码", f"1至{most}个", "请分次提交", code="KEYS_TOO_MANY")
     try:
         quota.take(hub, made.grant, keys)
     except Denied:

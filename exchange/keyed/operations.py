@@ -116,7 +116,6 @@ def compare(hub: Hub, actor: Actor, dataset: str, keys: Sequence[KeyToCompare], 
 
 
 def _compare(connection: Connection, made: Call) -> Outcome:
-    _few_enough(made)
     sent = [each["values"] for each in made.asking.body["keys"]]
     names = list(sent[0])
     if any(list(each) != names for each in sent):
@@ -134,12 +133,6 @@ def _compare(connection: Connection, made: Call) -> Outcome:
     return Outcome(answer, 0, tuple(names), outcome, checked.missed)
 
 
-def _few_enough(made: Call) -> None:
-    most = int(book().number("COMPARE_KEYS"))
-    if not 1 <= len(made.asking.keys) <= most:
-        raise InputError(f"一次收到{len(made.asking.keys)}个号码", f"1至{most}个", "请分次提交", code="KEYS_TOO_MANY")
-
-
 @use_case("keyed.subscribe")
 def subscribe(hub: Hub, actor: Actor, dataset: str, keys: Sequence[str], why: Why) -> Answer:
     """Records interest in changes of the listed keys; they are delivered with the department's subscription (订阅)."""
@@ -148,7 +141,6 @@ def subscribe(hub: Hub, actor: Actor, dataset: str, keys: Sequence[str], why: Wh
 
 
 def _subscribe(connection: Connection, made: Call) -> Outcome:
-    _few_enough(made)
     hub, actor = made.hub, made.actor
     hashes = list(dict.fromkeys(each.key_hash for each in made.asked()))
     rows = [
@@ -172,7 +164,6 @@ def unsubscribe(hub: Hub, actor: Actor, dataset: str, keys: Sequence[str], why: 
 
 
 def _unsubscribe(connection: Connection, made: Call) -> Outcome:
-    _few_enough(made)
     hashes = [each.key_hash for each in made.asked()]
     ended = store.end_interests(connection, made.actor.department or "", made.grant.number, hashes)
     return Outcome(facts(made, "unsubscribed") | {"says": "已取消", "ended": ended}, 0, (), "unsubscribed")

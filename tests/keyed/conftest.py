@@ -54,7 +54,7 @@ def machine_why(number, **changes):
     return why(request_id=f"request-{number:06d}", handler="李经办", window="综合三号", **changes)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole_city(cluster, _template, tmp_path_factory):
     """A hub with a synced register `person` and one that nothing was synced of yet, `empty`."""
     folder = tmp_path_factory.mktemp("keyed")
@@ -76,11 +76,25 @@ def _fill(hub, folder):
         for code, name in names.items():
             departments.save(connection, code, name, hub.clock.now())
         connection.execute(text("update hub.departments set region_code = '620400'"))
-    for dataset in ("person", "resident"):
-        write_csv(folder / f"{dataset}.csv", PEOPLE)
-        entries.apply(hub, ADMIN, contract(dataset, server=csv_server(folder / f"{dataset}.csv")), "a", publish=True)
-        assert sync.run(hub, ADMIN, dataset).state == "published"
+    publish(hub, folder, "person")
     entries.apply(hub, ADMIN, contract("empty", server=csv_server(folder / "none.csv")), "b", publish=True)
+
+
+def publish(hub, folder, dataset):
+    """Publishes a register of the people."""
+    write_csv(folder / f"{dataset}.csv", PEOPLE)
+    entries.apply(hub, ADMIN, contract(dataset, server=csv_server(folder / f"{dataset}.csv")), "a", publish=True)
+    assert sync.run(hub, ADMIN, dataset).state == "published"
+
+
+@pytest.fixture(scope="session")
+def second_register(whole_city, tmp_path_factory):
+    """A second register of the same people, `resident`."""
+    with pytest.MonkeyPatch.context() as patched:
+        fake = ModuleType("quality.suite")
+        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
+        patched.setitem(sys.modules, "quality.suite", fake)
+        publish(whole_city, tmp_path_factory.mktemp("second"), "resident")
 
 
 class Rehearsal:

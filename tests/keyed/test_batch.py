@@ -75,16 +75,21 @@ def test_every_key_is_logged_by_its_hash(city):
 
 def test_purpose_and_quota_come_first(city):
     """A workbook above the quota, for another purpose or without reasons is refused whole; nothing is read."""
-    give(city, quota=Quota(keys_a_day=4))
+    give(city, states={"name": "plain", "birth_date": "plain"}, quota=Quota(keys_a_day=5))
     with pytest.raises(Denied, match="QUOTA_KEYS"):
-        batch.run(city, WINDOW, "person", workbook(ROWS), why())
+        batch.run(city, WINDOW, "person", workbook([*ROWS, ROWS[0]]), why())
     with pytest.raises(Denied, match="GRANT_PURPOSE"):
         batch.run(city, WINDOW, "person", workbook(ROWS), why(purpose="reference"))
     with pytest.raises(InputError, match="WHY_CASE"):
         batch.run(city, WINDOW, "person", workbook(ROWS), why(case_no=""))
     with pytest.raises(Denied, match="ITEM_NOT_GRANTED"):
-        give(city, "resident", states={"sex_code": "plain"}, number="GX-2")
-        batch.run(city, WINDOW, "resident", workbook(ROWS), why())
+        batch.run(
+            city,
+            WINDOW,
+            "person",
+            workbook([["1", PEOPLE[0]["gmsfhm"], "1"]], ["序号", "公民身份号码", "性别代码"]),
+            why(),
+        )
     assert not [each for each in events(city) if each["result"] == "success" and each["subject_key_hashes"]]
     batch.run(city, WINDOW, "person", workbook(ROWS[:4]), why())
 
@@ -118,7 +123,7 @@ def test_a_result_is_its_makers_and_goes_after_a_day(city):
         batch.result(city, WINDOW, job.id)
 
 
-def test_two_datasets_are_compared(city):
+def test_two_datasets_are_compared(second_register, city):
     """Between two grants the differing items are named, with both sources; both quotas are taken."""
     give(city, states={"name": "plain", "sex_code": "plain", "birth_date": "masked"})
     give(city, "resident", states={"name": "plain", "sex_code": "plain", "birth_date": "plain"}, number="GX-2")
