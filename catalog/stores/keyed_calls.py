@@ -59,6 +59,12 @@ def drop_calls(connection: Connection, before: datetime) -> int:
     return connection.execute(delete(client_calls).where(client_calls.c.at < before)).rowcount
 
 
+def drop_counts(connection: Connection, before: date) -> None:
+    """Removes reserved keys and misses of days before one."""
+    connection.execute(delete(key_days).where(key_days.c.day < before))
+    connection.execute(delete(verify_misses).where(verify_misses.c.day < before))
+
+
 def reserve(connection: Connection, grant: str, day: date, keys: int, limit: int) -> bool:
     """Adds keys to a day of a grant, unless that would pass its limit; says whether it did."""
     if keys > limit:

@@ -117,7 +117,10 @@ def rows_of(
 
 
 def _roles(made: Call, marks: Mapping[str, bytes | None]) -> list[str]:
-    subjects = {item.name: item.subject.role for item in made.ground.entry.items if item.subject}
+    allowed = made.ground.plan(made.grant).lookup_items
+    subjects = {
+        item.name: item.subject.role for item in made.ground.entry.items if item.subject and item.name in allowed
+    }
     hashes = {each.key_hash: each.items for each in made.asked()}
     found = [
         role for name, role in subjects.items()

@@ -123,7 +123,9 @@ def rows_of_keys(
     if made.ground.served.disputes and keys:
         disputed = store.disputed(connection, made.ground.entry.dataset, keys)
     opened = matcher.rows(granted, names)
-    wanted = {(subject_column(item), each.key_hash) for each in asked for item in each.items}
+    # By the items alone that the grant lets a subject be looked up by: another key in the same row tells nothing.
+    allowed = matcher.plan.lookup_items
+    wanted = {(subject_column(item), each.key_hash) for each in asked for item in each.items if item in allowed}
     columns = [column for column in {column for column, _ in wanted} if column in granted.schema.names]
     marks = {column: granted.column(column).to_pylist() for column in columns}
     by_hash: dict[bytes, list[Row]] = defaultdict(list)

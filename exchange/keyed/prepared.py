@@ -103,6 +103,8 @@ def _of(connection: Connection, hub: Hub, dataset: str, grants: tuple[Grant, ...
     version = entries.find_version(connection, dataset, stored.published_version)
     assert version is not None  # noqa: S101
     entry = entry_from(version.contract, dataset)
+    # Before the dataset's facts: a version between the two shows as another word when rows are read.
+    comment = comment_of(connection, dataset)
     names = {each.code: each.name for each in departments.list_all(connection)}
     facts: Mapping[str, Any] = version.plan or {"items": []}
     return Prepared(
@@ -112,7 +114,7 @@ def _of(connection: Connection, hub: Hub, dataset: str, grants: tuple[Grant, ...
         entry_version=version.number,
         provider_name=names.get(stored.provider_code, entry.provider_name),
         served=store.served(connection, dataset),
-        comment=comment_of(connection, dataset),
+        comment=comment,
         coder=RowCoder(entry, hub.crypto.keys(), hub.crypto.seal()),
         items={each["name"]: ItemPlan.from_json(each) for each in facts["items"]},
     )

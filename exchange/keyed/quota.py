@@ -4,6 +4,7 @@ A process takes keys from the day's account in blocks, small ones near the limit
 queue behind one row. What a process took and did not use when it dies counts as used: the limit is never passed.
 """
 
+from datetime import timedelta
 from time import monotonic
 
 from catalog.stores import keyed_calls as store
@@ -16,6 +17,7 @@ from schemas.rules.book import book
 
 _LARGEST_BLOCK = 64
 _EVERY_SECONDS = 1.0
+_SWEPT_SECONDS = 600.0
 
 
 def take(hub: Hub, grant: Grant, keys: int) -> None:
@@ -82,3 +84,14 @@ def flush(hub: Hub) -> None:
     if summed:
         with hub.transaction() as connection:
             count_uses(connection, hub, [summed[name] for name in sorted(summed)])
+    if monotonic() - state.swept_at >= _SWEPT_SECONDS:
+        state.swept_at = monotonic()
+        _sweep(hub)
+
+
+def _sweep(hub: Hub) -> None:
+    """Removes answers that are kept no longer, and the counts of days that are over."""
+    now = hub.clock.now()
+    with hub.transaction() as connection:
+        store.drop_calls(connection, now - timedelta(hours=book().number("ANSWER_KEPT_HOURS")))
+        store.drop_counts(connection, clock.day_of(now) - timedelta(days=1))

@@ -23,6 +23,7 @@ class KeyedState:
     uses: list[Any] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
     uses_since: float = 0.0
+    swept_at: float = 0.0
     _kept: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
     _calls: dict[str, tuple[int, int]] = field(default_factory=dict)
 
