@@ -110,7 +110,7 @@ def by_secret(connection: Connection, hashed: bytes, kind: str, now: datetime) -
     """Finds the client of a secret that is in force, with the secret's number."""
     query = (
         select(*_CLIENT, client_secrets.c.prefix, client_secrets.c.id.label("secret_id"))
-        .join(client_secrets, client_secrets.c.client == machine_clients.c.id)
+        .select_from(machine_clients.join(client_secrets, client_secrets.c.client == machine_clients.c.id))
         .where(client_secrets.c.hash == hashed, client_secrets.c.kind == kind, client_secrets.c.revoked_at.is_(None))
         .where(client_secrets.c.expires_at > now)
     )
@@ -133,8 +133,11 @@ def by_token(connection: Connection, hashed: bytes, now: datetime) -> tuple[Cred
     """Finds the client of a token that is in force, and when it ends."""
     query = (
         select(*_CLIENT, client_secrets.c.prefix, client_tokens.c.ways.label("token_ways"), client_tokens.c.ends_at)
-        .join(client_tokens, client_tokens.c.client == machine_clients.c.id)
-        .join(client_secrets, client_secrets.c.id == client_tokens.c.secret)
+        .select_from(
+            machine_clients.join(client_tokens, client_tokens.c.client == machine_clients.c.id).join(
+                client_secrets, client_secrets.c.id == client_tokens.c.secret
+            )
+        )
         .where(client_tokens.c.hash == hashed, client_tokens.c.ends_at > now)
         .where(client_secrets.c.revoked_at.is_(None), client_secrets.c.expires_at > now)
     )
