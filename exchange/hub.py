@@ -17,6 +17,7 @@ from exchange.address_tries import AddressTries
 from exchange.clock import SystemClock
 from exchange.crypto import Crypto, suite_works
 from exchange.faults import read_faults
+from exchange.keyed.state import KeyedState
 from exchange.keyfile import KeyRing
 from exchange.memory import choose_pool
 from exchange.settings import ROOT, Settings, environment_for, read_settings
@@ -40,6 +41,7 @@ class Hub:
     #: What is done once when the hub is closed, by name.
     closing: dict[str, Callable[[], object]] = field(default_factory=dict, repr=False, compare=False)
     wrong_sign_ins: AddressTries = field(default_factory=AddressTries, repr=False, compare=False)
+    keyed: KeyedState = field(default_factory=KeyedState, repr=False, compare=False)
 
     @property
     def frames(self) -> FrameStore:

@@ -97,15 +97,15 @@ class Serving:
             _mark(connection, name, prepared.marks, moment)
         if prepared.kind != "marks":
             text = json.dumps({"version": version, "layout": prepared.layout.text}, ensure_ascii=False)
-            _ddl(connection, f"COMMENT ON TABLE {_qualified(name)} IS {_literal(text)}")
+            _ddl(connection, f"COMMENT ON TABLE {qualified(name)} IS {_literal(text)}")
         for side in (prepared.rows if prepared.kind == "changes" else None, prepared.marks):
             if side:
-                _ddl(connection, f"DROP TABLE {_qualified(side)}")
+                _ddl(connection, f"DROP TABLE {qualified(side)}")
 
     def _distrust(self, name: str) -> None:
         """Forgets what the table holds, in a transaction of its own, so that the next try loads it whole."""
         with adbc.connect(self._uri) as session, session.cursor() as cursor:
-            cursor.execute(f"COMMENT ON TABLE {_qualified(name)} IS NULL")
+            cursor.execute(f"COMMENT ON TABLE {qualified(name)} IS NULL")
             session.commit()
 
     def lookup(
@@ -119,33 +119,33 @@ class Serving:
         subjects = [item.name for item in state.layout.subjects]
         wanted = [subject_column(name) for name in (subjects if items is None else items) if name in subjects]
         if not wanted:
-            return _served(state.layout).empty_table()
-        served = _table(table_name(dataset), [*_served(state.layout).names])
+            return served_schema(state.layout).empty_table()
+        served = served_table(table_name(dataset), [*served_schema(state.layout).names])
         where = or_(*(served.c[name] == key_hash for name in wanted))
         return _fetch(connection, served, where, state.layout, limit)
 
     def lookup_row(self, connection: Connection, dataset: str, key_hash: bytes) -> pa.Table:
         """Returns the row with this row key, 0 or 1."""
         state = self._known(connection, dataset)
-        served = _table(table_name(dataset), [*_served(state.layout).names])
+        served = served_table(table_name(dataset), [*served_schema(state.layout).names])
         return _fetch(connection, served, served.c.key_hash == key_hash, state.layout, 1)
 
     def state(self, connection: Connection, dataset: str) -> State | None:
         """Says what the dataset's serving table holds; None when there is none."""
         query = "SELECT obj_description(to_regclass(%(name)s), 'pg_class')"
-        found = connection.exec_driver_sql(query, {"name": _qualified(table_name(dataset))}).scalar()
-        return _state(found)
+        found = connection.exec_driver_sql(query, {"name": qualified(table_name(dataset))}).scalar()
+        return state_of(found)
 
     def count(self, connection: Connection, dataset: str) -> tuple[int, int]:
         """Counts the rows of the serving table and the stale ones among them."""
-        served = _table(table_name(dataset), ["stale_since"])
+        served = served_table(table_name(dataset), ["stale_since"])
         query = select(func.count(), func.count(served.c.stale_since)).select_from(served)
         rows, stale = connection.execute(query).one()
         return int(rows), int(stale)
 
     def drop(self, connection: Connection, dataset: str) -> None:
         """Drops the dataset's serving table inside the caller's transaction."""
-        _ddl(connection, f"DROP TABLE IF EXISTS {_qualified(table_name(dataset))}")
+        _ddl(connection, f"DROP TABLE IF EXISTS {qualified(table_name(dataset))}")
 
     def _known(self, connection: Connection, dataset: str) -> State:
         state = self.state(connection, dataset)
@@ -169,8 +169,8 @@ class _Loader:
         if layout is None:
             return Prepared(self._dataset, "none", None)
         name = table_name(self._dataset)
-        found = self._ask("SELECT obj_description(to_regclass($1), 'pg_class')", _qualified(name))
-        state, facts = _state(found[0][0]), read_json(self._staging.folder / "changeset.json") or {"base": -1}
+        found = self._ask("SELECT obj_description(to_regclass($1), 'pg_class')", qualified(name))
+        state, facts = state_of(found[0][0]), read_json(self._staging.folder / "changeset.json") or {"base": -1}
         kind = "load"
         if state is not None and state.layout == layout:
             if state.version == self._version:
@@ -190,25 +190,25 @@ class _Loader:
     def _load(self, layout: Layout) -> str:
         side = side_name(self._dataset, self._run, "load")
         self._create(side, layout, "version bigint, stale_since timestamptz")
-        columns = [name for name in _served(layout).names if name not in ("version", "stale_since")]
+        columns = [name for name in served_schema(layout).names if name not in ("version", "stale_since")]
         schema = pa.schema([*map(layout.table_schema.field, columns), pa.field("version", pa.int64())])
         self._ingest(side, schema, _numbered(self._lake.read(columns=columns), schema, self._version))
         self._run_sql("SET maintenance_work_mem = '256MB'")
-        self._run_sql(f"ALTER TABLE {_qualified(side)} ADD PRIMARY KEY (key_hash)")
+        self._run_sql(f"ALTER TABLE {qualified(side)} ADD PRIMARY KEY (key_hash)")
         for subject in layout.subjects:
-            self._run_sql(f"CREATE INDEX ON {_qualified(side)} ({quoted(subject_column(subject.name))})")
-        self._run_sql(f"ANALYZE {_qualified(side)}")
+            self._run_sql(f"CREATE INDEX ON {qualified(side)} ({quoted(subject_column(subject.name))})")
+        self._run_sql(f"ANALYZE {qualified(side)}")
         return side
 
     def _changes(self, layout: Layout) -> str:
         side = side_name(self._dataset, self._run, "change")
         self._create(side, layout, "op text")
-        columns = [name for name in _served(layout).names if name not in ("version", "stale_since")]
+        columns = [name for name in served_schema(layout).names if name not in ("version", "stale_since")]
         schema = pa.schema([layout.changes_schema.field(name) for name in [*columns, "op"]])
         tables = change_batches(self._staging, layout, self._version)
         batches = (batch for part in tables for batch in part.select(schema.names).to_batches(50_000))
         self._ingest(side, schema, batches)
-        self._run_sql(f"ANALYZE {_qualified(side)}")
+        self._run_sql(f"ANALYZE {qualified(side)}")
         return side
 
     def _marks(self, *, stale: bool) -> str | None:
@@ -219,7 +219,7 @@ class _Loader:
         if not marks.num_rows:
             return None
         side = side_name(self._dataset, self._run, "mark")
-        self._run_sql(f"CREATE TABLE {_qualified(side)} (key_hash bytea, kept boolean)")
+        self._run_sql(f"CREATE TABLE {qualified(side)} (key_hash bytea, kept boolean)")
         self._ingest(side, _MARKS, iter(marks.to_batches(50_000)))
         return side
 
@@ -230,7 +230,7 @@ class _Loader:
 
     def _cleared(self) -> pa.Table:
         """Finds the stale rows whose key came good in this run, changed or not."""
-        name = _qualified(table_name(self._dataset))
+        name = qualified(table_name(self._dataset))
         stale = pa.array(
             [row[0] for row in self._ask(f"SELECT key_hash FROM {name} WHERE stale_since IS NOT NULL")], pa.binary()
         )
@@ -244,9 +244,7 @@ class _Loader:
     def _create(self, side: str, layout: Layout, more: str) -> None:
         columns = ["key_hash bytea"] + [f"{quoted(subject_column(item.name))} bytea" for item in layout.subjects]
         columns += [f"{quoted(item.name)} {_sql_type(item.letter, item.scale)}" for item in layout.plain]
-        self._run_sql(
-            f"CREATE TABLE {_qualified(side)} ({', '.join([*columns, 'sealed bytea', 'flags text[]', more])})"
-        )
+        self._run_sql(f"CREATE TABLE {qualified(side)} ({', '.join([*columns, 'sealed bytea', 'flags text[]', more])})")
 
     def _drop_stale(self) -> None:
         query = (
@@ -254,7 +252,7 @@ class _Loader:
             " AND relkind = 'r' AND starts_with(relname, $2)"
         )
         for (name,) in self._ask(query, SCHEMA, _side_prefix(self._dataset)):
-            self._run_sql(f"DROP TABLE {_qualified(name)}")
+            self._run_sql(f"DROP TABLE {qualified(name)}")
         self._session.commit()
 
     def _ingest(self, side: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
@@ -299,7 +297,8 @@ def _sql_type(letter: str, scale: int | None) -> str:
     return f"numeric(38,{scale or 0})" if letter == "N" else _SQL_TYPES[letter]
 
 
-def _qualified(name: str) -> str:
+def qualified(name: str) -> str:
+    """Names a serving table with its schema."""
     return f"{SCHEMA}.{quoted(name)}"
 
 
@@ -311,18 +310,20 @@ def _ddl(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement)
 
 
-def _table(name: str, columns: Sequence[str]) -> TableClause:
+def served_table(name: str, columns: Sequence[str]) -> TableClause:
+    """Returns a serving table for SQLAlchemy."""
     return table(name, *map(column, columns), schema=SCHEMA)
 
 
-def _state(comment: str | None) -> State | None:
+def state_of(comment: str | None) -> State | None:
+    """Reads what a serving table says of itself."""
     if not comment:
         return None
     body = json.loads(comment)
     return State(int(body["version"]), Layout.from_text(body["layout"]))
 
 
-def _served(layout: Layout) -> pa.Schema:
+def served_schema(layout: Layout) -> pa.Schema:
     """Returns the columns of a serving table."""
     fields = [field for field in layout.table_schema if field.name != "digest"]
     return pa.schema([*fields, pa.field("version", pa.int64()), pa.field("stale_since", INSTANT)])
@@ -336,7 +337,7 @@ def _numbered(batches: Iterator[pa.RecordBatch], schema: pa.Schema, version: int
 
 def _fetch(connection: Connection, served: TableClause, where: Any, layout: Layout, limit: int) -> pa.Table:
     found = connection.execute(select(*served.c).where(where).limit(limit)).all()
-    schema = _served(layout)
+    schema = served_schema(layout)
     columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
     return pa.table(
         [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
@@ -346,19 +347,19 @@ def _fetch(connection: Connection, served: TableClause, where: Any, layout: Layo
 def _swap(connection: Connection, name: str, prepared: Prepared) -> None:
     """Puts the loaded side table in the place of the old one, which hands its stale marks over."""
     side = prepared.rows or ""
-    old = connection.exec_driver_sql("SELECT to_regclass(%(name)s)", {"name": _qualified(name)}).scalar()
+    old = connection.exec_driver_sql("SELECT to_regclass(%(name)s)", {"name": qualified(name)}).scalar()
     if old is not None:
-        fresh, before = _table(side, ["key_hash", "stale_since"]), _table(name, ["key_hash", "stale_since"])
+        fresh, before = served_table(side, ["key_hash", "stale_since"]), served_table(name, ["key_hash", "stale_since"])
         marks = fresh.update().values(stale_since=before.c.stale_since)
         connection.execute(marks.where(fresh.c.key_hash == before.c.key_hash, before.c.stale_since.is_not(None)))
-        _ddl(connection, f"DROP TABLE {_qualified(name)}")
-    _ddl(connection, f"ALTER TABLE {_qualified(side)} RENAME TO {quoted(name)}")
+        _ddl(connection, f"DROP TABLE {qualified(name)}")
+    _ddl(connection, f"ALTER TABLE {qualified(side)} RENAME TO {quoted(name)}")
 
 
 def _change(connection: Connection, name: str, prepared: Prepared, version: int) -> bool:
     assert prepared.layout is not None and prepared.rows is not None  # noqa: S101 - kind `changes` has both
-    names = [column for column in _served(prepared.layout).names if column not in ("version", "stale_since")]
-    served, side = _table(name, [*names, "version", "stale_since"]), _table(prepared.rows, [*names, "op"])
+    names = [column for column in served_schema(prepared.layout).names if column not in ("version", "stale_since")]
+    served, side = served_table(name, [*names, "version", "stale_since"]), served_table(prepared.rows, [*names, "op"])
     same = served.c.key_hash == side.c.key_hash
     deleted = connection.execute(served.delete().where(same, side.c.op == "delete")).rowcount
     values = {**{column: side.c[column] for column in names[1:]}, "version": version, "stale_since": None}
@@ -373,7 +374,7 @@ def _change(connection: Connection, name: str, prepared: Prepared, version: int)
 
 
 def _mark(connection: Connection, name: str, marks: str, moment: datetime | None) -> None:
-    served, side = _table(name, ["key_hash", "stale_since"]), _table(marks, ["key_hash", "kept"])
+    served, side = served_table(name, ["key_hash", "stale_since"]), served_table(marks, ["key_hash", "kept"])
     same = served.c.key_hash == side.c.key_hash
     since = func.coalesce(served.c.stale_since, func.now() if moment is None else moment)
     connection.execute(served.update().values(stale_since=since).where(same, side.c.kept))

@@ -33,7 +33,7 @@ class BodyLimit:
 
 def limit_of(path: str) -> int:
     """Returns the bytes that a request to a path may hand in: files of data are larger than all else."""
-    rule = "UPLOAD_MB" if path.removeprefix("/api/v1").startswith("/uploads/") else "REQUEST_MB"
+    rule = "UPLOAD_MB" if path.removeprefix("/api/v1").startswith(("/uploads/", "/batches")) else "REQUEST_MB"
     return int(book().number(rule)) * _MEGABYTE
 
 

@@ -45,6 +45,9 @@ PLACES: tuple[Place, ...] = (
     Place("/sharing/grants", "授权", "grant.list"),
     Place("/deliveries", "订阅推送", "delivery.list"),
     Place("/keys", "密钥", "keys.status"),
+    Place("/window", "按号码核对", "keyed.granted"),
+    Place("/intakes", "预受理号", "intake.list"),
+    Place("/clients", "机器客户端", "client.list"),
 )
 
 

@@ -48,6 +48,7 @@ class Api:
 
     tag: str
     router: APIRouter = field(default_factory=lambda: APIRouter(prefix=PREFIX))
+    who: Callable[..., Desk] = signed_in
 
     def get(self, path: str, use_case: Callable[..., Any], *, key: str | None = None, **fixed: Any) -> None:
         """Declares a reading; `key` names the field that pages of a list go by."""
@@ -72,7 +73,7 @@ class Api:
             return JSONResponse(jsonable_encoder(plain(_page(found, key, after, limit) if key else found)))
 
         parameters = [
-            Parameter("desk", Parameter.KEYWORD_ONLY, annotation=Annotated[Desk, Depends(signed_in)]),
+            Parameter("desk", Parameter.KEYWORD_ONLY, annotation=Annotated[Desk, Depends(self.who)]),
             *(_parameter(p, method, path) for p in own),
             *(_PAGING if key else ()),
         ]

@@ -6,6 +6,7 @@ from exchange.actions import (
     day,
     delivery,
     directory,
+    keyed,
     keys,
     main_job,
     people,
@@ -15,8 +16,9 @@ from exchange.actions import (
 )
 from exchange.actions.roles import Action
 
+MODULES = (main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, keyed)
 ACTIONS: dict[str, Action] = {
     name: action
-    for module in (main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys)
+    for module in MODULES
     for name, action in module.ACTIONS.items()
 }

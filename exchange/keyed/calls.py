@@ -1,0 +1,274 @@
+"""One call by key, from its reasons to its committed event: the order that every operation keeps.
+
+    reasons → grant, way, purpose → items, keys → quota → one transaction (rows, event, answer by request id) → answer
+
+Whatever is refused is recorded as a denial. Nothing is read before the quota is taken; nothing leaves before the event
+is committed.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection
+
+from catalog.stores import keyed_calls as store
+from exchange.access import Actor
+from exchange.audit import record, request_digest
+from exchange.hub import Hub
+from exchange.keyed import quota
+from exchange.keyed.prepared import Prepared, chosen, key_of, prepared
+from exchange.keyed.why import Ground, MachineActor, Why, checked, settle
+from exchange.sharing import clock
+from exchange.sharing.usage import Use
+from exchange.subjects import Candidate, candidates
+from lake.keyed import Asked
+from schemas.errors import Busy, Denied, IdentifierError, InputError, StateError, StorageError
+from schemas.grants import Grant, Way
+from schemas.rules.book import book
+
+Answer = dict[str, Any]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
+
+
+class _Outdated(Exception):
+    """What is served has changed since the call was prepared."""
+
+
+class _Repeated(Exception):
+    """The same request id was answered by another transaction meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One call as it comes in. `body` is what a request id stands for."""
+
+    action: str
+    way: Way
+    dataset: str
+    why: Why
+    keys: tuple[str, ...]
+    body: Mapping[str, Any]
+    many: bool = False  # what is no number among many keys is told by its place
+
+    @property
+    def request_id(self) -> str:
+        """The caller's own number of this call."""
+        return self.why.request_id
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that may go on: its grant and what it rests on; `readings` None for a key that is no number."""
+
+    hub: Hub
+    actor: Actor
+    asking: Asking
+    ground: Prepared
+    grant: Grant
+    reasons: Ground
+    readings: tuple[tuple[Candidate, ...] | IdentifierError, ...]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The keyed digest of the whole request."""
+        asking = self.asking
+        return bytes.fromhex(request_digest(self.hub, asking.action, asking.dataset, _canonical(asking)))
+
+    @property
+    def hashes(self) -> list[str]:
+        """The key hashes for the log."""
+        return list(
+            dict.fromkeys(each.key_hash.hex() for found in self.readings if isinstance(found, tuple) for each in found)
+        )
+
+    def asked(self) -> list[Asked]:
+        """The readings of all keys, as the lake takes them."""
+        found = [each for held in self.readings if isinstance(held, tuple) for each in held]
+        return [Asked(each.key_hash, each.items) for each in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operation found: the answer, and what the log says of it."""
+
+    answer: Answer
+    rows: int
+    items: tuple[str, ...]
+    outcome: str
+    missed: tuple[bytes, ...] = ()
+
+
+Work = Callable[[Connection, Call], Outcome]
+
+
+@contextmanager
+def refusing(hub: Hub, actor: Actor, action: str, dataset: str, detail: Mapping[str, Any]) -> Iterator[None]:
+    """Records whatever is refused in the block as a denial, and raises it again."""
+    try:
+        yield
+    except (Denied, InputError, StateError) as error:
+        with hub.transaction() as connection:
+            known = dataset if dataset.isidentifier() else None
+            facts = {"result": "denied", "error_code": error.code, "detail": dict(detail)}
+            record(connection, hub, actor, action, known, **facts)
+        raise
+
+
+def call(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
+    """Makes one call; raises Denied, InputError, StateError, each recorded."""
+    machine = isinstance(actor, MachineActor)
+    detail = {"way": asking.way} | ({"client": actor.name} if machine else {})
+    with refusing(hub, actor, asking.action, asking.dataset, detail):
+        if (machine or asking.request_id) and not _REQUEST_ID.fullmatch(asking.request_id):
+            allowed = "每次调用写一个新的请求编号，8至64位字母、数字、点、横线"
+            raise InputError("没有请求编号或写法不对", allowed, "请补充 request_id 后重试", code="REQUEST_ID")
+        for attempt in range(3):
+            try:
+                return _once(hub, actor, asking, work)
+            except (_Outdated, _Repeated, StorageError) as error:
+                # A new version may have other columns, which the database tells as an error of the statement.
+                if isinstance(error, StorageError) and attempt:
+                    raise
+                hub.keyed.forget(key_of(actor, asking.dataset))
+        raise Busy("数据正在发布新版本", "", "请稍后重试", code="DATASET_CHANGING")
+
+
+def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
+    made = opened(hub, actor, asking)
+    keys, most = len(asking.keys), int(book().number("COMPARE_KEYS"))
+    if not 1 <= keys <= most:
+        raise InputError(f"一次收到{keys}个号码", f"1至{most}个", "请分次提交", code="KEYS_TOO_MANY")
+    try:
+        quota.take(hub, made.grant, keys)
+    except Denied:
+        with hub.transaction() as connection:
+            again = _stored(connection, made)
+        if again is None:
+            raise
+        return again
+    rows = 0
+    try:
+        with hub.transaction() as connection:
+            again = _stored(connection, made)
+            if again is None:
+                answer, rows = _worked(connection, made, work)
+    except (_Outdated, _Repeated, StateError, StorageError):
+        quota.give_back(hub, made.grant, keys)
+        raise
+    if again is not None:
+        quota.give_back(hub, made.grant, keys)
+        return again
+    quota.count(hub, Use(made.grant.number, asking.way, 1, keys, rows))
+    return answer
+
+
+def opened(hub: Hub, actor: Actor, asking: Asking) -> Call:
+    """Checks reasons, grant, way and purpose, and reads the keys; takes nothing of the quota and reads no row."""
+    reasons = checked(hub, actor, asking.why)
+    ground = prepared(hub, actor, asking.dataset)
+    grant = chosen(hub, actor, ground, asking.way, reasons.purpose)
+    return Call(hub, actor, asking, ground, grant, reasons, _readings(ground, asking))
+
+
+def _canonical(asking: Asking) -> str:
+    why = {name: getattr(asking.why, name) for name in asking.why.__slots__}
+    return json.dumps({"why": why, "body": asking.body}, ensure_ascii=False, sort_keys=True)
+
+
+def _readings(ground: Prepared, asking: Asking) -> tuple[tuple[Candidate, ...] | IdentifierError, ...]:
+    layout = ground.state.layout if ground.state else ground.coder.layout
+    found: list[tuple[Candidate, ...] | IdentifierError] = []
+    for key in asking.keys:
+        try:
+            found.append(tuple(candidates(layout, ground.coder, key)))
+        except IdentifierError as error:
+            if not asking.many:
+                raise
+            found.append(error)
+    return tuple(found)
+
+
+def committed(made: Call, work: Work) -> tuple[Answer, int]:
+    """Reads, records and commits in one transaction; returns the answer and how many rows it gives."""
+    with made.hub.transaction() as connection:
+        return _worked(connection, made, work)
+
+
+def _worked(connection: Connection, made: Call, work: Work) -> tuple[Answer, int]:
+    hub, asking = made.hub, made.asking
+    case_no, expired = settle(connection, hub, made.actor, made.reasons)
+    if expired is not None:
+        raise expired
+    found = work(connection, made)
+    answer = found.answer | ({"request_id": asking.request_id} if asking.request_id else {})
+    if found.missed:
+        store.add_misses(connection, made.grant.number, found.missed, clock.day_of(hub.clock.now()))
+    _record(connection, made, case_no, found)
+    if asking.request_id:
+        sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
+        values = {"caller": _caller(made.actor), "request_id": asking.request_id, "digest": made.digest}
+        if not store.add_call(connection, values | {"sealed": sealed, "at": hub.clock.now()}):
+            raise _Repeated
+    return answer, found.rows
+
+
+def _record(connection: Connection, made: Call, case_no: str | None, found: Outcome, *, repeated: bool = False) -> None:
+    detail: dict[str, Any] = {"way": made.asking.way, "outcome": found.outcome, "version": made.ground.version}
+    detail |= made.reasons.facts() | ({"repeated": True} if repeated else {})
+    if isinstance(made.actor, MachineActor):
+        detail["client"] = made.actor.name
+    if made.asking.request_id:
+        detail["request_id"] = made.asking.request_id
+    record(
+        connection, made.hub, made.actor, made.asking.action, made.asking.dataset, detail=detail,
+        entry_code=made.ground.entry_code, items=list(found.items), subject_key_hashes=made.hashes,
+        row_count=found.rows, purpose_code=made.reasons.purpose, grant_id=made.grant.number, case_no=case_no,
+        request_sm3=made.digest.hex(),
+    )  # fmt: skip
+
+
+def _caller(actor: Actor) -> str:
+    return f"{actor.department}:{actor.account or actor.name}"
+
+
+def _bound(made: Call) -> bytes:
+    return f"call:{_caller(made.actor)}:{made.asking.request_id}".encode()
+
+
+def _stored(connection: Connection, made: Call) -> Answer | None:
+    """Returns the answer that the request id was given; raises StateError when it stands for something else.
+
+    The grant has been asked for anew by now, so that a revoked one gives no old answer either.
+    """
+    hub, asking = made.hub, made.asking
+    if not asking.request_id:
+        return None
+    held = store.find_call(connection, _caller(made.actor), asking.request_id)
+    if held is None:
+        return None
+    if held[0] != made.digest:
+        raise StateError(
+            "该请求编号已用于另一次调用",
+            "同一编号只能重发完全相同的请求",
+            "请换一个新的请求编号",
+            code="REQUEST_REPLAYED",
+        )
+    answer: Answer = json.loads(hub.crypto.seal().open([held[1]], [_bound(made)])[0])
+    rows = len(answer.get("rows", ()))
+    _record(connection, made, made.reasons.case_no, Outcome(answer, rows, (), str(answer["outcome"])), repeated=True)
+    return answer
+
+
+def is_outdated(error: Exception) -> bool:
+    """Says whether an error means to begin anew."""
+    return isinstance(error, _Outdated)
+
+
+def outdated() -> Exception:
+    """Returns what makes a call begin anew, over what is served now."""
+    return _Outdated()
