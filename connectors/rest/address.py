@@ -14,7 +14,7 @@ from schemas.errors import Denied, InputError, SourceDown
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")
-_PORTS = {"https": 443, "http": 80}
+PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65535
 #: Where clouds answer for the machine itself (AWS, Alibaba, Azure), beside the link-local ranges.
 _METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")))
@@ -51,7 +51,7 @@ def parse_address(url: str, *, local: bool = False, plain: bool = False, ca: str
     literal = _literal(host) is not None
     if parts.username or parts.password or parts.query or parts.fragment or "@" in parts.netloc:
         raise _unreadable()
-    if parts.scheme not in _PORTS or not (literal or _HOST.fullmatch(host)) or not _PATH.fullmatch(parts.path):
+    if parts.scheme not in PORTS or not (literal or _HOST.fullmatch(host)) or not _PATH.fullmatch(parts.path):
         raise _unreadable()
     if port is not None and not 0 < port <= _LAST_PORT:
         raise _unreadable()
@@ -65,7 +65,7 @@ def parse_address(url: str, *, local: bool = False, plain: bool = False, ca: str
     prefix = parts.path.rstrip("/")
     if any(part in {".", ".."} for part in prefix.lower().replace("%2e", ".").split("/")):
         raise _unreadable()
-    return Address(parts.scheme, host, port or _PORTS[parts.scheme], prefix, local, ca)
+    return Address(parts.scheme, host, port or PORTS[parts.scheme], prefix, local, ca)
 
 
 def _unreadable() -> InputError:

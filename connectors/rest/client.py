@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpcore
 
-from connectors.rest.address import Address
+from connectors.rest.address import PORTS, Address
 from connectors.rest.transport import Deadline, pool
 from schemas.errors import SourceDown, SourceError, SourceRefused, SourceUnreadable
 
@@ -99,7 +99,9 @@ def _once(address: Address, outgoing: Outgoing, limits: Limits, deadline: Deadli
         port=address.port,
         target=f"{address.prefix}{outgoing.path}{query}".encode() or b"/",
     )
-    headers = {"Host": f"{host}:{address.port}", "Accept": "application/json", "Accept-Encoding": "identity"}
+    if address.port != PORTS[address.scheme]:
+        host += f":{address.port}"
+    headers = {"Host": host, "Accept": "application/json", "Accept-Encoding": "identity"}
     headers |= {"User-Agent": "shuqiao", "Connection": "close"} | dict(outgoing.headers)
     if outgoing.body is not None:
         headers["Content-Length"] = str(len(outgoing.body))

@@ -1,10 +1,21 @@
 """Every action of the hub: who may do it, its word in the audit log, its name for messages. One module a subject."""
 
-from exchange.actions import attaching, auditing, day, directory, main_job, people, problems, quality, sharing
+from exchange.actions import (
+    attaching,
+    auditing,
+    day,
+    directory,
+    interfaces,
+    main_job,
+    people,
+    problems,
+    quality,
+    sharing,
+)
 from exchange.actions.roles import Action
 
 ACTIONS: dict[str, Action] = {
     name: action
-    for module in (main_job, people, directory, attaching, day, problems, quality, sharing, auditing)
+    for module in (main_job, people, directory, attaching, day, problems, quality, sharing, auditing, interfaces)
     for name, action in module.ACTIONS.items()
 }

@@ -1,7 +1,7 @@
 """An answer against its description: rows, values of mapped fields, and how it differs. Pure; says no value."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -40,8 +40,8 @@ class Rows:
     values: tuple[Mapping[str, Any], ...]
     drifts: tuple[Finding, ...] = ()
     notices: tuple[Finding, ...] = ()
-    #: (code, item) → rows.
-    faults: Mapping[tuple[str, str], int] | None = None
+    #: (code, item) → places of the rows.
+    faults: Mapping[tuple[str, str], Sequence[int]] = field(default_factory=dict)
 
 
 def value_at(node: Any, path: Sequence[str]) -> Any:
@@ -97,7 +97,7 @@ def read_rows(shape: Shape, payload: Any) -> Rows:
         says = f"响应中没有记录所在的位置 {place}，或其中不是对象"
         return Rows((), (Finding("INTERFACE_DRIFT", "error", place, says, "请提供部门核对接口是否改动"),))
     values: list[dict[str, Any]] = [{} for _ in rows]
-    faults: dict[tuple[str, str], int] = {}
+    faults: dict[tuple[str, str], list[int]] = {}
     drifts: list[Finding] = []
     for each in shape.mapped.fields:
         drift = _read_field(shape, each.item, parse_path(each.path) or (), rows, values, faults)
@@ -107,30 +107,30 @@ def read_rows(shape: Shape, payload: Any) -> Rows:
 
 def _read_field(
     shape: Shape, item: str, path: tuple[str, ...], rows: list[Any], values: list[dict[str, Any]],
-    faults: dict[tuple[str, str], int],
+    faults: dict[tuple[str, str], list[int]],
 ) -> Finding | None:  # fmt: skip
     schema = at_path(shape.document, shape.row, path)
     types = types_of(shape.document, schema)
     wanted = must_have(shape.document, shape.row, path)
-    missing = wrong = 0
-    for row, out in zip(rows, values, strict=True):
+    missing: list[int] = []
+    wrong: list[int] = []
+    for place, (row, out) in enumerate(zip(rows, values, strict=True)):
         value = value_at(row, path)
         if is_missing(value):
-            missing += wanted
+            missing += [place] if wanted else []
             value = None
         elif value is not None and (not fits(value, types) or isinstance(value, dict | list)):
-            wrong += 1
+            wrong.append(place)
             value = None
         elif value is None and wanted and "null" not in types:
-            faults["INTERFACE_NULL", item] = faults.get(("INTERFACE_NULL", item), 0) + 1
+            faults.setdefault(("INTERFACE_NULL", item), []).append(place)
         out[item] = value
-    for code, count in (("INTERFACE_MISSING", missing), ("INTERFACE_TYPE", wrong)):
-        if count:
-            faults[code, item] = count
+    faults |= {(code, item): places for code, places in (("INTERFACE_MISSING", missing), ("INTERFACE_TYPE", wrong))
+               if places}  # fmt: skip
     name = ".".join(path)
-    if rows and missing == len(rows):
+    if rows and len(missing) == len(rows):
         return Finding("INTERFACE_DRIFT", "error", item, f"响应缺少字段 {name}", "请提供部门核对是否改名或删除")
-    if rows and wrong == len(rows):
+    if rows and len(wrong) == len(rows):
         return Finding("INTERFACE_DRIFT", "error", item, f"字段 {name} 的类型与描述不符", "请提供部门核对类型是否改动")
     return None
 

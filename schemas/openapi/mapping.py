@@ -95,7 +95,11 @@ def row_schema(document: Mapping[str, Any], operation: Operation, mapped: Mapped
 def check_mapping(document: Mapping[str, Any], operation: Operation, mapped: Mapped, entry: Entry) -> list[Finding]:
     """Lists what keeps a mapping from being used; an empty list is a whole one."""
     known = {item.name: item for item in entry.items}
-    return [*_parameters(operation, mapped, known), *_fields(document, operation, mapped, known)]
+    found = [*_parameters(operation, mapped, known), *_fields(document, operation, mapped, known)]
+    named = {name for name in mapped.keys if name in known}
+    if named and not any(known[name].subject or name in entry.row_key for name in named):
+        found.append(_wrong("参数", "没有按主体标识或主键查询", "至少一个参数对应到主体标识或主键数据项"))
+    return found
 
 
 def _wrong(place: str, says: str, step: str) -> Finding:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from schemas.openapi.document import target
-from schemas.openapi.shapes import fields, required
+from schemas.openapi.shapes import ANY, Types, fields, required, types_of
 
 Place = Literal["query", "path", "header", "cookie", "body"]
 #: Operations that read: anything else would change what the provider holds.
@@ -23,6 +23,7 @@ class Parameter:
     place: Place
     required: bool
     title: str = ""
+    types: Types = ANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _body_fields(document: Mapping[str, Any], operation: Mapping[str, Any]) -> I
         return
     for name, each in fields(document, schema).items():
         title = str(each.get("description") or "")[:100] if isinstance(each, Mapping) else ""
-        yield Parameter(name, "body", required(document, schema, name), title)
+        yield Parameter(name, "body", required(document, schema, name), title, types_of(document, each))
 
 
 def _answer(document: Mapping[str, Any], operation: Mapping[str, Any]) -> Any:
