@@ -43,6 +43,7 @@ PLACES: tuple[Place, ...] = (
     Place("/alerts", "告警", "alert.list"),
     Place("/sharing/requests", "共享申请", "share.list"),
     Place("/sharing/grants", "授权", "grant.list"),
+    Place("/interfaces", "接口", "interface.list"),
 )
 
 

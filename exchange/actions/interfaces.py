@@ -9,6 +9,7 @@ ACTIONS: dict[str, Action] = {
     "interface.list": Action(OFFICE | {"inspector"}, "QUERY", "查看接口"),
     "interface.show": Action(OFFICE | {"inspector"}, "QUERY", "查看接口"),
     "interface.check": Action(EDITOR, "QUERY", "检查接口描述"),
+    "interface.choices": Action(EDITOR, "QUERY", "选择接口操作"),
     "interface.describe": Action(EDITOR, "CONFIG", "登记接口描述"),
     "interface.map": Action(EDITOR, "CONFIG", "登记接口映射"),
     "interface.connect": Action(EDITOR, "CONFIG", "登记接口地址和密钥"),

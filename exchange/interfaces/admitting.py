@@ -71,17 +71,21 @@ def _permitted(connection: Connection, hub: Hub, actor: Actor, dataset: str, pur
         allowed = "、".join(PURPOSES[each] for each in by_way[0].purposes)
         return Denied("使用用途与授权不符", f"授权的用途：{allowed}", "请按授权的用途使用", code="GRANT_PURPOSE")
     try:
-        found = found_of(connection, dataset)
-        if found.interface is None or found.interface.state != "active":
-            return StateError("该条目没有启用的接口", "", "请联系提供部门启用接口", code="INTERFACE_INACTIVE")
-        plan = Disclosure.of(grant, found.entry, Layout.of(found.entry))
-        mapped = mapped_of(found.interface)
-        require_fitting(plan, mapped.items)
-        asked = {item.name for item in plan.items}
-        if not set(mapped.keys) <= asked:
-            return Denied("授权不含接口的查询条件", "查询条件须在授权的数据项内", "请补充申请", code="GRANT_ITEMS")
+        return _callable(connection, dataset, grant)
     except HubError as error:
         return error
+
+
+def _callable(connection: Connection, dataset: str, grant: Grant) -> Permitted:
+    """Returns what the grant gives of the interface; raises StateError, Denied."""
+    found = found_of(connection, dataset)
+    if found.interface is None or found.interface.state != "active":
+        raise StateError("该条目没有启用的接口", "", "请联系提供部门启用接口", code="INTERFACE_INACTIVE")
+    plan = Disclosure.of(grant, found.entry, Layout.of(found.entry))
+    mapped = mapped_of(found.interface)
+    require_fitting(plan, mapped.items)
+    if not set(mapped.keys) <= {item.name for item in plan.items}:
+        raise Denied("授权不含接口的查询条件", "查询条件须在授权的数据项内", "请补充申请", code="GRANT_ITEMS")
     return Permitted(found, found.interface, grant, plan)
 
 

@@ -30,7 +30,7 @@ class Key:
 
 
 def read_keys(hub: Hub, entry: Entry, wanted: tuple[str, ...], given: Mapping[str, str]) -> tuple[Key, ...]:
-    """Reads the keys of a call; raises InputError when one is missing or too many, IdentifierError when one is wrong."""
+    """Reads the keys of a call; raises InputError, IdentifierError when one is wrong."""
     if set(given) != set(wanted) or not all(isinstance(text, str) and text.strip() for text in given.values()):
         titles = "、".join(f"{entry.item(name).title}（{name}）" for name in wanted)
         raise InputError(

@@ -1,4 +1,4 @@
-"""A stored interface → what a call needs: address, secret, operation, mapping, bounds. The secret is opened here only."""
+"""A stored interface → what a call needs: address, secret, operation, mapping, bounds. Secrets are opened here alone."""
 
 import json
 from collections.abc import Mapping

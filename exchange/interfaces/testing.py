@@ -193,5 +193,5 @@ def _report(hub: Hub, found: Found, keys: Sequence[Key]) -> tuple[ContractTest, 
         title = found.entry.item(item).title
         says = f"{title}有 {len(set(places))} 条不合要求"
         findings.append(Finding(code, "warning", item, says, "有问题的值不会提供给使用方"))
-    error = drifted(rows.drifts) if rows.drifts else None
-    return ContractTest(error is None, len(rows.values), length, tuple(findings)), error
+    drift = drifted(rows.drifts) if rows.drifts else None
+    return ContractTest(drift is None, len(rows.values), length, tuple(findings)), drift
