@@ -64,7 +64,9 @@ def described(desk: Desk, dataset: str, file: Annotated[UploadFile, File()]) -> 
         text = content.decode("utf-8-sig")
         attaching.describe(desk.hub, desk.actor, dataset, text)
     except UnicodeDecodeError:
-        wrong = InputError("文件不是 UTF-8 文本", "OpenAPI 的 JSON 或 YAML", "请另存为 UTF-8 后上传", code="OPENAPI_TEXT")
+        wrong = InputError(
+            "文件不是 UTF-8 文本", "OpenAPI 的 JSON 或 YAML", "请另存为 UTF-8 后上传", code="OPENAPI_TEXT"
+        )
         return _asked_again(dataset, wrong, [])
     except InputError as error:
         if isinstance(error, NotFound):
@@ -84,9 +86,7 @@ def mapping(desk: Desk, dataset: str, operation: str = "", rows: str | None = No
     return _mapping(desk, dataset, (operation, rows))
 
 
-def _mapping(
-    desk: Desk, dataset: str, chosen: tuple[str, str | None], error: HubError | None = None
-) -> dict[str, Any]:
+def _mapping(desk: Desk, dataset: str, chosen: tuple[str, str | None], error: HubError | None = None) -> dict[str, Any]:
     found = choosing.choices(desk.hub, desk.actor, dataset, *chosen)
     return {"title": "接口映射", "choices": found, "places": PLACES, "error": error}
 
@@ -127,7 +127,10 @@ def mapped(desk: Desk, dataset: str, form: Annotated[MappingForm, Form()]) -> Go
 
 
 @pages.get(
-    "/interfaces/{dataset}/connect", action="interface.connect", title="接口地址和密钥", template="interfaces_connect.html"
+    "/interfaces/{dataset}/connect",
+    action="interface.connect",
+    title="接口地址和密钥",
+    template="interfaces_connect.html",
 )
 def connecting(desk: Desk, dataset: str) -> dict[str, Any]:
     """Asks for address and secret: the third step."""

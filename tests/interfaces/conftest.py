@@ -14,7 +14,7 @@ from exchange.hub import open_hub
 from exchange.interfaces import attaching, testing
 from exchange.interfaces.attaching import Connection
 from exchange.settings import Settings
-from schemas.grants import GrantedItem, Quota
+from schemas.grants import GrantedItem, Quota, RowFilter
 from schemas.openapi.mapping import FromItem, Mapped, ToItem
 from tests.conftest import _fresh
 from tests.exchange.conftest import ADMIN
@@ -110,7 +110,12 @@ def grant(hub, **changes):
     """Grants the interface to the consumer."""
     states = changes.pop("states", STATES)
     items = tuple(GrantedItem(name, state) for name, state in states.items())
-    facts = {"items": items, "ways": ("interface",), "quota": Quota(keys_a_day=1000)}
+    facts = {
+        "items": items,
+        "ways": ("interface",),
+        "quota": Quota(keys_a_day=1000),
+        "rows": RowFilter("area_code", ("6204",)),
+    }
     return granted(hub, DATASET, terms(**facts | changes))
 
 
