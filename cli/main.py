@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, connection, dataset, doctor, entry, quarantine, sync
+from cli import audit, connection, dataset, doctor, entry, interface, quarantine, sync
 from cli.usage import Commands
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.add_typer(sync.app, name="sync", help="同步：运行、查看、放行、�
 app.add_typer(quarantine.app, name="quarantine", help="问题数据：每一行及其原因。")
 app.add_typer(dataset.app, name="dataset", help="共享数据集：查看、按主体查询、检索、版本、回退。")
 app.add_typer(audit.app, name="audit", help="操作日志：封存、锚点、核验、导出、归档。")
+app.add_typer(interface.app, name="interface", help="接口：查看、许可、测试。")
 app.command("doctor")(doctor.doctor)
 
 

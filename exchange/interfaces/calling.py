@@ -77,7 +77,7 @@ class _Call:
 
 @use_case("interface.call")
 def call(hub: Hub, actor: Actor, dataset: str, keys: dict[str, str], purpose: Purpose, matter: str) -> InterfaceAnswer:
-    """Calls an entry's interface for a key, a purpose and a matter (办件编号或预受理号); raises what refuses or fails it."""
+    """Calls an entry's interface by key, for a purpose and a matter (办件编号或预受理号); raises HubError."""
     held = permitted(dataset, purpose, hub, actor)
     asked = _read(hub, actor, held, keys, matter)
     opened = open_interface(hub, held.interface)
@@ -163,17 +163,17 @@ def _keep_circuit(connection: Connection, hub: Hub, actor: Actor, done: _Call) -
     if interface is None:
         return
     error, now = done.outcome.error, hub.clock.now()
+    # A call that began before the interface was suspended says nothing new; a probe does.
+    if interface.suspended_at is not None and not done.admission.probe:
+        return
     if error is not None and is_unwell(error):
         opening = failed(interface, error, now, bounds_of(interface).failures, done.outcome.wait)
         store.change(connection, dataset, **opening.values)
         if opening.opened and interface.suspended_at is None:
             open_suspension(connection, hub, done.held.found, error)
-    # A call that began before the circuit opened closes nothing: a probe does.
-    elif interface.suspended_at is None or done.admission.probe:
-        if interface.failures or interface.suspended_at is not None:
-            store.change(connection, dataset, **mended())
-        if interface.suspended_at is not None:
-            close_suspension(connection, hub, actor, dataset)
+    elif interface.failures or interface.suspended_at is not None:
+        store.change(connection, dataset, **mended())
+        close_suspension(connection, hub, actor, dataset)
 
 
 def _count(connection: Connection, hub: Hub, done: _Call, answer: Given | None, error: HubError | None) -> None:

@@ -20,7 +20,7 @@ _LONGEST_PAUSE = timedelta(minutes=30)
 LASTING = frozenset({"INTERFACE_DRIFT", "INTERFACE_ADDRESS_REFUSED", "INTERFACE_STOPPED"})
 #: Errors that say that the interface is unwell. A call that it refuses as wrong (4xx) says nothing of the kind.
 _UNWELL_PREFIX = "INTERFACE_"
-_WELL = frozenset({"INTERFACE_STATUS", "INTERFACE_ROWS", "INTERFACE_MAPPING"})
+_WELL = frozenset({"INTERFACE_STATUS", "INTERFACE_ROWS", "INTERFACE_MAPPING", "INTERFACE_KEY"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A stored interface → what a call needs: address, secret, operation, mapping, bounds. Secrets are opened here alone."""
+"""A stored interface → what a call needs: address, secret, operation, mapping, bounds. Secrets are opened here."""
 
 import json
 from collections.abc import Mapping
@@ -90,9 +90,11 @@ def bounds_of(interface: StoredInterface) -> Bounds:
 def checked_bounds(values: Mapping[str, int]) -> dict[str, Any]:
     """Checks bounds and returns them as JSON values; raises InputError."""
     for name, value in values.items():
-        least, most, says = MOST.get(name, (0, 0, name))
+        least, most, says = MOST.get(name, (0, -1, "限额的名称"))
         if not least <= value <= most:
-            raise InputError(f"{says[:40]}不可用", f"{least} 至 {most}", "请改正", code="INTERFACE_LIMIT")
+            if name not in MOST:
+                raise InputError("没有这种限额", "、".join(MOST), "请改正", code="INTERFACE_LIMIT")
+            raise InputError(f"{says}不可用", f"{least} 至 {most}", "请改正", code="INTERFACE_LIMIT")
     return asdict(Bounds(**values))
 
 

@@ -12,7 +12,7 @@ from connectors.rest.authentication import Tokens
 from connectors.rest.client import Incoming, Outgoing, fill_path, send
 from connectors.rest.strict_json import read_json
 from exchange.interfaces.opened import Opened
-from schemas.errors import Denied, HubError, InputError, SourceDown, SourceError, SourceRefused, SourceUnreadable
+from schemas.errors import HubError, InputError, SourceDown, SourceRefused, SourceUnreadable
 from schemas.openapi.operations import REPEATABLE, Parameter
 
 _TOKENS = Tokens()
@@ -25,7 +25,7 @@ _NO_CONTENT = 204
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call came to: a payload (None where there is nothing), or why not. `wait`: seconds asked for by 429, 503."""
+    """What a call came to: a payload (None: nothing there), or why not. `wait`: seconds asked for by 429, 503."""
 
     payload: Any = field(default=None, repr=False)
     error: HubError | None = None
@@ -40,7 +40,7 @@ def ask(opened: Opened, keys: Mapping[str, str]) -> Outcome:
         answer = _authenticated(opened, outgoing)
         wait = answer.retry_after
         return Outcome(_payload(opened, answer))
-    except (SourceError, Denied) as error:
+    except HubError as error:
         return Outcome(None, error, wait)
 
 

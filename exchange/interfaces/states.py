@@ -21,7 +21,8 @@ from schemas.openapi.document import Finding
 from schemas.openapi.mapping import check_mapping
 
 STATE_NAMES = {
-    "none": "未挂接", "draft": "登记中", "pending": "待审核", "returned": "已退回", "active": "已启用", "closed": "已关闭",
+    "none": "未挂接", "draft": "登记中", "pending": "待审核", "returned": "已退回", "active": "已启用",
+    "closed": "已关闭",
 }  # fmt: skip
 #: (command, state) → state. What is not here is refused. Changing the description, the mapping or the address of one
 #: in use takes it out of use until it has been reviewed again.
@@ -39,8 +40,8 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     **{("close", state): "closed" for state in ("draft", "returned", "active")},
 }
 _NAMES = {
-    "describe": "登记描述", "change": "修改接口", "keep": "修改接口", "test": "测试", "submit": "提交审核", "approve": "同意",
-    "return": "退回", "suspend": "暂停", "resume": "恢复", "close": "关闭",
+    "describe": "登记描述", "change": "修改接口", "keep": "修改接口", "test": "测试", "submit": "提交审核",
+    "approve": "同意", "return": "退回", "suspend": "暂停", "resume": "恢复", "close": "关闭",
 }  # fmt: skip
 #: 共享方式类型: 服务接口 (domain.md 3.5).
 SERVICE_INTERFACE = "3"

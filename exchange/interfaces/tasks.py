@@ -37,7 +37,8 @@ def ask_review(connection: Connection, hub: Hub, actor: Actor, found: Found) -> 
     close_tasks(connection, hub, actor, kind=_RETURNED, dataset=dataset)
     open_task(
         connection, hub, kind=_REVIEW, title=f"接口审核：{found.entry.title}", link=link_of(dataset),
-        department=found.stored.provider_code, role="data_admin", dataset=dataset, due_on=due_in(hub, "REVIEW_AUTHORITY"),
+        department=found.stored.provider_code, role="data_admin", dataset=dataset,
+        due_on=due_in(hub, "REVIEW_AUTHORITY"),
     )  # fmt: skip
 
 

@@ -141,8 +141,8 @@ def _tested(hub: Hub, actor: Actor, found: Found) -> ContractTest:
         hashes = [key.key_hash for key in keys]
         codes = [finding.code for finding in report.findings]
         record(
-            connection, hub, actor, "interface.test", interface.dataset, entry_code=found.stored.code, subject_key_hashes=hashes,
-            row_count=report.rows, result="success" if report.passed else "failure",
+            connection, hub, actor, "interface.test", interface.dataset, entry_code=found.stored.code,
+            subject_key_hashes=hashes, row_count=report.rows, result="success" if report.passed else "failure",
             error_code=error.code if error else None, detail={"findings": codes[:20]},
         )  # fmt: skip
     return report

@@ -169,7 +169,7 @@ def test_faulty_values_are_withheld_with_a_finding(open_city, provider):
     lambda key: {"data": {"rows": [row(key)] * 501}},
 ])  # fmt: skip
 def test_a_misbehaving_provider_is_a_clear_error(open_city, provider, behave):
-    """Redirect, HTML, 100 MB, broken or deep JSON, NaN, wrong shapes: an error with a code, and a failure in the log."""
+    """Redirect, HTML, 100 MB, broken or deep JSON, NaN, wrong shapes: an error with a code, a failure in the log."""
     provider.behave = behave
     with pytest.raises(HubError) as failed:
         ask(open_city)

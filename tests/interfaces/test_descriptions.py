@@ -137,7 +137,9 @@ def test_drift_names_the_field_and_extra_fields_are_a_notice():
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["data", "rows", "xm", "birth", "day"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["data", "rows", "xm", "birth", "day"]), inner)
+    ),
     max_leaves=12,
 )
 
