@@ -14,7 +14,7 @@ import httpcore
 
 from connectors.rest.address import PORTS, Address
 from connectors.rest.transport import Deadline, pool
-from schemas.errors import SourceDown, SourceError, SourceRefused, SourceUnreadable
+from schemas.errors import InputError, SourceDown, SourceError, SourceRefused, SourceUnreadable
 
 _CHUNK = 64 * 1024
 _PAUSE_SECONDS = 0.2
@@ -56,12 +56,13 @@ class Incoming:
 
 
 def fill_path(template: str, values: Mapping[str, str]) -> str:
-    """Puts values into `/people/{id}`, each as one segment whatever it holds; raises SourceUnreadable."""
+    """Puts values into `/people/{id}`, each as one segment whatever it holds; raises InputError."""
     out = template
     for name, value in values.items():
-        # A segment of dots would lead to another path.
-        segment = quote(value, safe="") if value.strip(".") else quote(value).replace(".", "%2E")
-        out = out.replace("{" + name + "}", segment)
+        # A segment of dots leads to another path, encoded or not (RFC 3986, 6.2.2).
+        if not value.strip("."):
+            raise InputError("查询条件不能只有点", "数据项的值", "请改正后重试", code="INTERFACE_KEY")
+        out = out.replace("{" + name + "}", quote(value, safe=""))
     if "{" in out or "}" in out:
         raise SourceUnreadable("接口路径中有参数没有填写", "", "请补全参数对应", code="INTERFACE_MAPPING")
     return out

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 
 #: Commands that print no data: they change something and say so, or stop.
-SILENT = {"connection set"}
+SILENT = {"interface allow", "connection set"}
 
 
 def commands() -> Iterator[tuple[str, object]]:
@@ -34,7 +34,7 @@ def test_the_commands_are_those_of_the_issue():
         "connection test", "sync run", "sync list", "sync show", "sync release", "sync discard", "sync revalidate",
         "quarantine show", "dataset list", "dataset show", "dataset versions", "dataset rollback", "dataset lookup",
         "dataset query", "doctor", "audit verify", "audit seal", "audit anchor", "audit status", "audit export",
-        "audit archive", "audit protect",
+        "audit archive", "audit protect", "interface list", "interface allow", "interface test-due",
     }  # fmt: skip
 
 
