@@ -48,6 +48,7 @@ PLACES: tuple[Place, ...] = (
     Place("/window", "按号码核对", "keyed.granted"),
     Place("/intakes", "预受理号", "intake.list"),
     Place("/clients", "机器客户端", "client.list"),
+    Place("/interfaces", "接口", "interface.list"),
 )
 
 

@@ -6,6 +6,7 @@ from exchange.actions import (
     day,
     delivery,
     directory,
+    interfaces,
     keyed,
     keys,
     main_job,
@@ -16,7 +17,9 @@ from exchange.actions import (
 )
 from exchange.actions.roles import Action
 
-MODULES = (main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, keyed)
+MODULES = (
+    main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, keyed, interfaces,
+)
 ACTIONS: dict[str, Action] = {
     name: action
     for module in MODULES

@@ -1,0 +1,1 @@
+"""Calling one operation of a provider's REST interface: guarded address, bounded time and size, strict JSON."""
