@@ -11,12 +11,13 @@ from exchange.actions import (
     people,
     problems,
     quality,
+    queries,
     sharing,
 )
 from exchange.actions.roles import Action
 
 ACTIONS: dict[str, Action] = {
     name: action
-    for module in (main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys)
+    for module in (main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, queries)
     for name, action in module.ACTIONS.items()
 }

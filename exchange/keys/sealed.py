@@ -14,6 +14,7 @@ from sqlalchemy import Column, Table
 from catalog.tables import connections, open_problems
 from catalog.tables_delivery import signing_keys, subscriptions
 from catalog.tables_people import accounts, sessions
+from catalog.tables_queries import queries, query_exports, saved_queries
 from catalog.tables_work import entry_reviews, waivers
 from exchange.crypto import Purpose
 
@@ -51,6 +52,9 @@ SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(accounts.c.totp_sealed, "connections", lambda row: f"totp:{row['id']}"),
     SealedColumn(entry_reviews.c.scan_sealed, "connections", _review),
     SealedColumn(subscriptions.c.sealed_place, "connections", lambda row: f"subscription:{row['id']}"),
+    SealedColumn(queries.c.sealed_sql, "connections", lambda row: f"query:{row['id']}"),
+    SealedColumn(saved_queries.c.sealed_sql, "connections", lambda row: f"saved-query:{row['id']}"),
+    SealedColumn(query_exports.c.sealed_preview, "connections", lambda row: f"query-export:{row['number']}"),
 )
 #: Keyed hashes: they stay under the hashing generation.
 HASHED: tuple[Column[Any], ...] = (open_problems.c.key_hash, waivers.c.key_hash, sessions.c.token_hash)
