@@ -18,6 +18,19 @@ from exchange.actions.roles import Action
 
 ACTIONS: dict[str, Action] = {
     name: action
-    for module in (main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, queries)
+    for module in (
+        main_job,
+        people,
+        directory,
+        attaching,
+        day,
+        problems,
+        quality,
+        auditing,
+        sharing,
+        delivery,
+        keys,
+        queries,
+    )
     for name, action in module.ACTIONS.items()
 }

@@ -30,6 +30,7 @@ from schemas.rules.book import book
 
 _LOOK_SECONDS = 3.0
 _SHORTEST = 4
+_SHOWN = ("dataset", "title", "version", "data_time", "late")
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,7 @@ def export(hub: Hub, actor: Actor, query_id: str, kind: str, reason: str = "") -
     return view_export(hub, actor, found)
 
 
-def _record_export(
-    connection: Any, hub: Hub, actor: Actor, stored: StoredQuery, asked: tuple[str, str, str]
-) -> str:
+def _record_export(connection: Any, hub: Hub, actor: Actor, stored: StoredQuery, asked: tuple[str, str, str]) -> str:
     kind, reason, preview = asked
     causes, now, number = causes_of(stored), hub.clock.now(), number_of(hub)
     providers = sorted({e["provider"] for e in stored.facts["datasets"] if e["provider_reviews"]}) if causes else []
@@ -78,7 +77,8 @@ def _record_export(
                   due_on=due_in(hub, "EXPORT_REVIEW"))  # fmt: skip
     for each in stored.facts["datasets"]:
         record(connection, hub, actor, "query.export", number, grant_id=each["grant"], purpose_code=stored.purpose,
-               items=each["items"], row_count=stored.rows, detail={"query": stored.id, "approval": bool(causes)})  # fmt: skip
+               items=each["items"], row_count=stored.rows,
+               detail={"query": stored.id, "approval": bool(causes)})  # fmt: skip
     return number
 
 
@@ -136,7 +136,7 @@ def _pieces(hub: Hub, actor: Actor, found: StoredExport, stored: StoredQuery, no
         "sm3": digest.digest().hex(), "columns": facts["columns"], "purpose": stored.purpose,
         "grants": [each["grant"] for each in facts["datasets"]], "exported_by": actor.name,
         "department": stored.department_code, "exported_at": now.isoformat(), "watermark": seal.words,
-        "datasets": [{k: e[k] for k in ("dataset", "title", "version", "data_time", "late")} for e in facts["datasets"]],
+        "datasets": [{name: each[name] for name in _SHOWN} for each in facts["datasets"]],
     }  # fmt: skip
     with hub.transaction() as connection:
         store.change_export(connection, found.number, manifest=manifest)

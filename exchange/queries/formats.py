@@ -126,7 +126,9 @@ def _parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], seal: Seal) -
     try:
         # Row groups of one batch would be too small; they are gathered.
         with pq.ParquetWriter(sink, marked, compression="zstd") as out:
-            table = pa.Table.from_batches([pa.RecordBatch.from_arrays(b.columns, schema=marked) for b in batches], marked)
+            table = pa.Table.from_batches(
+                [pa.RecordBatch.from_arrays(b.columns, schema=marked) for b in batches], marked
+            )
             out.write_table(table, row_group_size=100_000)
     except pa.ArrowNotImplementedError:
         raise InputError(

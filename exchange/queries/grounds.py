@@ -78,20 +78,22 @@ class Grounds:
 
     def _facts(self, name: str, ground: Ground, now: datetime) -> dict[str, Any]:
         time, grant = ground.version.data_time, ground.grant
-        plan = ground.granted.plan
         used = [*self.rewritten.columns.get(name, ()), *self.rewritten.hidden.get(name, ())]
-        levels = personal_levels(ground.entry)
-        open_items = [
-            each for each in self.rewritten.columns.get(name, ())
-            if not self.rewritten.counting and each in plan.readable and plan.readable[each].mask is None and levels.get(each, 0) >= _PERSONAL_FROM
-        ]  # fmt: skip
         return {
-            "dataset": name, "title": ground.entry.title, "provider": ground.provider, "grant": grant.number, "counted": grant.request is not None,
-            "version": ground.version.version, "current": ground.current, "late": ground.late(now),
-            "data_time": time.isoformat() if time else None, "items": sorted({i for i in used if grant.item(i)}),
-            "open_items": open_items, "rows_an_export": grant.quota.rows_an_export,
-            "provider_reviews": grant.provider_reviews_exports,
+            "dataset": name, "title": ground.entry.title, "provider": ground.provider, "grant": grant.number,
+            "counted": grant.request is not None, "version": ground.version.version, "current": ground.current,
+            "late": ground.late(now), "data_time": time.isoformat() if time else None,
+            "items": sorted({each for each in used if grant.item(each)}), "open_items": self._open_items(name, ground),
+            "rows_an_export": grant.quota.rows_an_export, "provider_reviews": grant.provider_reviews_exports,
         }  # fmt: skip
+
+    def _open_items(self, name: str, ground: Ground) -> list[str]:
+        """Names the plain S3-S4 items of persons that may be in the result; a counting statement gives none."""
+        readable, levels = ground.granted.plan.readable, personal_levels(ground.entry)
+        if self.rewritten.counting:
+            return []
+        plain = [each for each in self.rewritten.columns.get(name, ()) if each in readable and not readable[each].mask]
+        return [each for each in plain if levels.get(each, 0) >= _PERSONAL_FROM]
 
 
 def grounds_of(
@@ -197,7 +199,10 @@ def _version(connection: Connection, grant: Grant, current: int, as_of: str | No
     outside = after is not None and after.published_at <= grant.valid_from
     if found is None or outside or recalled(connection, grant.dataset, found.version):
         raise NotFound(
-            "授权期内没有该时间或版本号的数据", "授权生效以来的版本，已召回的除外", "请改用当前版本", code="VERSION_UNKNOWN"
+            "授权期内没有该时间或版本号的数据",
+            "授权生效以来的版本，已召回的除外",
+            "请改用当前版本",
+            code="VERSION_UNKNOWN",
         )
     return found
 

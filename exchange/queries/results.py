@@ -70,7 +70,7 @@ def _batches_from(found: FrameReader, after: int) -> Iterator[tuple[pa.RecordBat
             begins += batch.num_rows
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a type reads best
     """Turns a cell into what JSON holds: exact numbers and dates as text, bytes as hexadecimal."""
     if isinstance(value, bytes):
         return value.hex()

@@ -116,9 +116,7 @@ def _spool(
         return spool.rows, columns
 
 
-def _finish(
-    hub: Hub, actor: Actor, query_id: str, facts: Mapping[str, Any], outcome: tuple[int, str, str]
-) -> None:
+def _finish(hub: Hub, actor: Actor, query_id: str, facts: Mapping[str, Any], outcome: tuple[int, str, str]) -> None:
     """Commits the events of the read, one a dataset; from here on the result may leave."""
     rows, digest, purpose = outcome
     now = hub.clock.now()
@@ -203,7 +201,7 @@ def own(connection: Any, actor: Actor, query_id: str) -> StoredQuery:
 def readable(hub: Hub, connection: Any, actor: Actor, query_id: str) -> StoredQuery:
     """Returns a run of the actor's own whose result may be read now; raises NotFound, StateError, Denied."""
     found = own(connection, actor, query_id)
-    if found.state != "done" or found.kept_until is None:
+    if found.state != "done" or found.kept_until is None or found.kept_until <= hub.clock.now():
         raise StateError("该查询没有可读的结果", "结果只保留一小段时间", "请重新运行", code="RESULT_GONE")
     over = still_binds(connection, hub, actor, found.facts)
     if over is not None:
@@ -262,4 +260,3 @@ def show(hub: Hub, actor: Actor, query_id: str) -> QueryView:
         found = own(connection, actor, query_id)
         record(connection, hub, actor, "query.show", query_id)
     return view_of(hub, found)
-

@@ -76,7 +76,8 @@ def tables(hub: Hub, actor: Actor) -> list[GrantedTable]:
             known = {item.name: item for item in entry.items}
             for grant in grants:
                 items = [
-                    TableItem(i.name, known[i.name].title, known[i.name].type, i.state, ITEM_STATES[i.state], i.comparisons)
+                    TableItem(i.name, known[i.name].title, known[i.name].type, i.state, ITEM_STATES[i.state],
+                              i.comparisons)
                     for i in grant.items if i.name in known
                 ]  # fmt: skip
                 found.append(GrantedTable(

@@ -65,10 +65,11 @@ def causes_of(stored: StoredQuery) -> list[str]:
     most = min((each for each in limits if each is not None), default=None)
     if most is not None and stored.rows > most:
         found.append(f"结果 {stored.rows} 行，超过授权每次导出的 {most} 行")
-    for each in stored.facts.get("datasets", ()):
-        if each["open_items"]:
-            found.append(f"{each['title']}含明文的个人敏感数据项：{'、'.join(each['open_items'])}")
-    return found
+    return found + [
+        f"{each['title']}含明文的个人敏感数据项：{'、'.join(each['open_items'])}"
+        for each in stored.facts.get("datasets", ())
+        if each["open_items"]
+    ]
 
 
 def view_of(hub: Hub, stored: StoredQuery) -> QueryView:
@@ -87,4 +88,3 @@ def view_of(hub: Hub, stored: StoredQuery) -> QueryView:
         facts.get("columns", ()), stored.rows, stored.error_code, causes_of(stored), stored.kept_until is not None,
         stored.started_at, stored.ended_at,
     )  # fmt: skip
-
