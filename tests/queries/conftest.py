@@ -46,7 +46,7 @@ def terms(items=ITEMS, rows=MEN, **changes):
 def grant(hub, dataset, asked=None):
     """Takes a request of type 2 to its grant; returns the request's number."""
     content = Content(
-        dataset, asked or terms(), legal_basis="《社会保险法》第七十四条", scenario="统计参保人员性别构成，用于业务分析",
+        dataset, asked or terms(), legal_basis="《社会保险法》第七十四条", scenario="统计参保人员性别构成，用于分析",
         security="专人使用，只在政务外网内查询，不留存", responsible="王某某", phone="0943-8220000",
     )  # fmt: skip
     number = requests.draft(hub, ANALYST, content).number
