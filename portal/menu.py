@@ -44,7 +44,7 @@ PLACES: tuple[Place, ...] = (
     Place("/sharing/requests", "共享申请", "share.list"),
     Place("/sharing/grants", "授权", "grant.list"),
     Place("/query", "在线查询", "query.run"),
-    Place("/query/exports", "查询导出", "query.exports"),
+    Place("/exports", "查询导出", "query.exports"),
 )
 
 

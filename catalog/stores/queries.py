@@ -178,6 +178,6 @@ def exports(
 
 def close_export_task(connection: Connection, number: str, department: str, by: str, now: datetime) -> None:
     """Ends the open task of a department that leads to an export."""
-    link = f"/query/exports/{number}"
+    link = f"/exports/{number}"
     waiting = (tasks.c.link == link, tasks.c.department_code == department, tasks.c.state == "open")
     connection.execute(update(tasks).where(*waiting).values(state="done", done_at=now, done_by=by))

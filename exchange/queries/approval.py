@@ -195,7 +195,7 @@ def _step(connection: Connection, hub: Hub, actor: Actor, found: StoredExport, s
             values["fetch_until"] = now + timedelta(hours=book().number("EXPORT_FETCH"))
         for code in left if side == "own" else ():
             open_task(connection, hub, kind="query_export", title=f"审核查询结果导出 {found.number}",
-                      link=f"/query/exports/{found.number}", department=code, role="dept_reviewer",
+                      link=f"/exports/{found.number}", department=code, role="dept_reviewer",
                       due_on=due_in(hub, "EXPORT_REVIEW"))  # fmt: skip
     store.change_export(connection, found.number, **values)
     store.close_export_task(connection, found.number, actor.department or "", actor.name, now)

@@ -73,7 +73,7 @@ def _record_export(connection: Any, hub: Hub, actor: Actor, stored: StoredQuery,
     })  # fmt: skip
     if causes:
         open_task(connection, hub, kind="query_export", title=f"审核查询结果导出 {number}",
-                  link=f"/query/exports/{number}", department=stored.department_code, role="dept_reviewer",
+                  link=f"/exports/{number}", department=stored.department_code, role="dept_reviewer",
                   due_on=due_in(hub, "EXPORT_REVIEW"))  # fmt: skip
     for each in stored.facts["datasets"]:
         record(connection, hub, actor, "query.export", number, grant_id=each["grant"], purpose_code=stored.purpose,
