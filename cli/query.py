@@ -1,7 +1,7 @@
 """`shuqiao query`: an analyst's statements over what is granted; every command signs an account in."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -101,7 +101,7 @@ def download(
     示例：shuqiao query download "SELECT * FROM population" -o a.csv --login zhang --purpose basis
     """
     with desk(login) as (hub, actor):
-        _write(output, exports.download(hub, actor, sql, purpose, format_).file)
+        _write(output, lambda: exports.download(hub, actor, sql, purpose, format_).file)
 
 
 @app.command()
@@ -115,14 +115,20 @@ def fetch(
     示例：shuqiao query fetch DC20261128000001 -o a.csv --login zhang
     """
     with desk(login) as (hub, actor):
-        _write(output, exports.fetch(hub, actor, number))
+        _write(output, lambda: exports.fetch(hub, actor, number))
 
 
-def _write(output: Path, file: exports.Fetched) -> None:
+def _write(output: Path, fetched: Callable[[], exports.Fetched]) -> None:
+    """Writes a file that can be fetched once: there must be a place for it before it is asked for."""
     try:
         with output.open("xb") as stream:
             output.chmod(0o600)
-            stream.writelines(file.pieces)
+            try:
+                file = fetched()
+                stream.writelines(file.pieces)
+            except BaseException:
+                output.unlink()
+                raise
     except OSError as error:
         raise InputError(
             f"不能写文件（{type(error).__name__}）", "尚不存在的文件", "请换一个 -o 的路径", code="OUTPUT_UNWRITABLE"

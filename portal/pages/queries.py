@@ -31,7 +31,8 @@ def _model(desk: Desk, sql: str, purpose: str, **more: Any) -> dict[str, Any]:
     facts = {
         "tables": saved.tables(desk.hub, desk.actor), "history": saved.history(desk.hub, desk.actor, None, 20),
         "kept": saved.saved(desk.hub, desk.actor), "purposes": list(PURPOSES.items()), "formats": FORMATS,
-        "sql": sql, "purpose": purpose, "query": None, "page": None, "chart": "", "fault": None, "label": "", "value": "",
+        "sql": sql, "purpose": purpose, "query": None, "page": None, "chart": "", "fault": None,
+        "label": "", "value": "",
     }  # fmt: skip
     return facts | more
 
