@@ -92,6 +92,7 @@ def test_the_api_streams_files(desks):
     file = ana.post("/api/v1/query/download", json=ask | {"format": "arrow"}, headers=head)
     assert pa.ipc.open_stream(io.BytesIO(file.content)).read_all().num_rows == answer["query"]["rows"]
     assert len(ana.get(f"/api/v1/query/exports/{file.headers['x-export']}").json()["manifest"]["sm3"]) == 64
-    refused = ana.post("/api/v1/query/download", json={"sql": "SELECT name FROM open", "purpose": "basis"}, headers=head)
+    plain = {"sql": "SELECT name FROM open", "purpose": "basis"}
+    refused = ana.post("/api/v1/query/download", json=plain, headers=head)
     assert refused.status_code == 403 and refused.json()["error"]["code"] == "EXPORT_APPROVAL"
     assert "SELECT" not in ana.post("/api/v1/queries", json={"sql": "SELECT x"}, headers=head).text
