@@ -11,6 +11,7 @@ from exchange.access import Actor
 from exchange.hub import Hub
 from exchange.queries import approval, exports, running, saved
 from exchange.queries.exports import Fetched
+from exchange.queries.results import ResultPage
 from exchange.queries.views import QueryView
 from portal.desk import Desk
 from portal.routes import DECLARED
@@ -20,18 +21,24 @@ api = Api("在线查询")
 router = api.router
 
 
-def list_history(hub: Hub, actor: Actor, before: datetime | None = None, limit: int = 50) -> list[QueryView]:
+def list_history(hub: Hub, actor: Actor, before: datetime | None = None, most: int = 50) -> list[QueryView]:
     """Lists one's own runs, newest first; `before` is the beginning of the last one seen."""
-    return saved.history(hub, actor, before, limit)
+    return saved.history(hub, actor, before, most)
+
+
+def read_rows(hub: Hub, actor: Actor, query_id: str, seen: int = 0, most: int = running.PAGE_ROWS) -> ResultPage:
+    """Reads the rows of a result that follow the row seen last; `next` of the answer is the next `seen`."""
+    return running.page(hub, actor, query_id, seen, most)
 
 
 list_history.action = "query.history"  # type: ignore[attr-defined]
+read_rows.action = "query.page"  # type: ignore[attr-defined]
 
 api.get("/query/tables", saved.tables)
 api.get("/queries", list_history)
 api.post("/queries", running.run)
 api.get("/queries/{query_id}", running.show)
-api.get("/queries/{query_id}/rows", running.page)
+api.get("/queries/{query_id}/rows", read_rows)
 api.post("/queries/{query_id}/cancel", running.cancel)
 api.post("/queries/{query_id}/export", exports.export)
 api.get("/query/saved", saved.saved)

@@ -87,7 +87,7 @@ def test_the_api_streams_files(desks):
     head = {"X-CSRF": token(ana)}
     ask = {"sql": "SELECT name FROM person", "purpose": "basis"}
     answer = ana.post("/api/v1/queries", json=ask, headers=head).json()
-    rows = ana.get(f"/api/v1/queries/{answer['query']['id']}/rows?after=100&limit=10").json()
+    rows = ana.get(f"/api/v1/queries/{answer['query']['id']}/rows?seen=100&most=10").json()
     assert len(rows["rows"]) == 10 and rows["next"] == 110
     file = ana.post("/api/v1/query/download", json=ask | {"format": "arrow"}, headers=head)
     assert pa.ipc.open_stream(io.BytesIO(file.content)).read_all().num_rows == answer["query"]["rows"]
