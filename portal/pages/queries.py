@@ -53,7 +53,7 @@ def run(
     return Go(f"/query/{answer.query.id}")
 
 
-@pages.get("/query/{query_id}", action="query.page", title=TITLE, template="query.html")
+@pages.get("/query/{query_id}", action="query.page", title=TITLE, template="query.html", files=False)
 def result(
     desk: Desk, query_id: str, after: Annotated[int, Query(ge=0)] = 0,
     label: Annotated[str, Query(max_length=200)] = "", value: Annotated[str, Query(max_length=200)] = "",
@@ -63,9 +63,10 @@ def result(
     try:
         page = running.page(desk.hub, desk.actor, query_id, after) if query.state == "done" else None
     except HubError as error:
-        return _model(desk, query.sql, query.purpose, query=query, fault=error)
+        return _model(desk, query.sql, query.purpose, query=query, fault=error, files=False)
     chart = _chart(page, label, value) if page else ""
-    return _model(desk, query.sql, query.purpose, query=query, page=page, chart=chart, label=label, value=value)
+    shown = {"query": query, "page": page, "chart": chart, "label": label, "value": value, "files": False}
+    return _model(desk, query.sql, query.purpose, **shown)
 
 
 def _chart(page: Any, label: str, value: str) -> Any:
@@ -113,10 +114,10 @@ def export_list(desk: Desk) -> dict[str, Any]:
     return {"exports": approval.exports(desk.hub, desk.actor)}
 
 
-@pages.get("/exports/{number}", action="query.preview", title="查询导出", template="query_export.html")
+@pages.get("/exports/{number}", action="query.preview", title="查询导出", template="query_export.html", files=False)
 def export_shown(desk: Desk, number: str) -> dict[str, Any]:
     """Shows an export with its masked preview."""
-    return {"export": approval.show_export(desk.hub, desk.actor, number)}
+    return {"export": approval.show_export(desk.hub, desk.actor, number), "files": False}
 
 
 @pages.post("/exports/{number}/agree", action="query.agree")

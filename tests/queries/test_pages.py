@@ -54,6 +54,7 @@ def test_an_analyst_asks_and_exports(desks):
     assert made.status_code == 303, made.text
     page = shown(ana, made.headers["location"] + "?label=sex_code&value=n")
     assert "<svg" in page and "数据截至" in page
+    assert all(ana.get(made.headers["location"] + kind).status_code == 404 for kind in (".csv", ".xlsx", ".json"))
     assert send(ana, "/query", sql=sql, purpose="basis", name="性别", act="save").status_code == 303
     assert "性别" in shown(ana, "/query")
     wrong = send(ana, "/query", sql="SELECT * FROM closed", purpose="basis")
