@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from catalog.tables_queries import queries, query_exports, saved_queries
@@ -170,7 +170,7 @@ def exports(
 ) -> list[StoredExport]:
     """Lists the exports of an account and those that some departments decide on, newest first."""
     mine = [query_exports.c.login == login] if login else []
-    decided = [query_exports.c.department_code.in_(list(departments))]
+    decided: list[ColumnElement[bool]] = [query_exports.c.department_code.in_(list(departments))]
     decided += [query_exports.c.providers.contains([code]) for code in departments]
     query = select(query_exports).where(or_(*mine, *decided)).order_by(query_exports.c.asked_at.desc())
     return [StoredExport(**row._asdict()) for row in connection.execute(query.limit(200))]
