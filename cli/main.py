@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import audit, connection, dataset, delivery, doctor, entry, interface, keys, quarantine, sync
+from cli import audit, connection, dataset, delivery, doctor, entry, interface, keys, quarantine, query, sync
 from cli.usage import Commands
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(audit.app, name="audit", help="操作日志：封存、锚点、�
 app.add_typer(delivery.app, name="delivery", help="订阅推送：登记、查看、送达、全量重送、签名公钥。")
 app.add_typer(keys.app, name="keys", help="密钥：查看、更换、重新加密、退役。")
 app.add_typer(interface.app, name="interface", help="接口：查看、许可、测试。")
+app.add_typer(query.app, name="query", help="在线查询：授权的数据集、查询、导出、记录、取消。")
 app.command("doctor")(doctor.doctor)
 
 

@@ -72,7 +72,7 @@ def require(hub: Hub, actor: Actor, action: str, object_id: str | None) -> None:
         return
     # What was asked for may itself be a personal value (a key, SQL text): only names of our own are recorded.
     noun = action.partition(".")[0]
-    known = object_id if noun not in {"dataset", "audit"} or action == "dataset.show" else None
+    known = object_id if noun not in {"dataset", "audit", "query"} or action == "dataset.show" else None
     with hub.transaction() as connection:
         record(connection, hub, actor, action, known, result="denied", error_code="DENIED")
     roles = "、".join(name for role, name in ROLE_NAMES.items() if role in ACTIONS[action].roles)

@@ -39,6 +39,11 @@ def sm3(data: bytes) -> bytes:
     return cast(bytes, _hash_state("gm", data).digest())
 
 
+def sm3_state() -> Any:
+    """Returns a running SM3 with hashlib's interface."""
+    return _hash_state("gm", b"")
+
+
 def ed25519_public(secret: bytes) -> bytes:
     """Returns the public key (32 bytes) of an Ed25519 secret (32 bytes)."""
     return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()

@@ -10,6 +10,7 @@ from exchange.access import Actor
 from exchange.audit import record, use_case
 from exchange.extraction import landing_folder, quarantine_folder, staging_of
 from exchange.hub import Hub
+from exchange.queries.results import sweep
 from exchange.runs import working_on
 from lake.table import LakeTable
 from schemas import rules
@@ -30,6 +31,7 @@ class Removed:
 def apply_retention(hub: Hub, actor: Actor) -> Removed:
     """Removes what the rules say is over; a dataset at work is left for the next time."""
     now = hub.clock.now()
+    sweep(hub)
     with hub.transaction() as connection:
         landed = runs.with_landing_before(connection, _before(now, "LANDING_RETENTION"))
         quarantined = runs.with_quarantine_before(connection, _before(now, "QUARANTINE_RETENTION"))

@@ -29,6 +29,13 @@ class Statement:
     pseudonyms: bool = False
 
 
+def datasets_named(sql: str) -> tuple[str, ...]:
+    """Names what a statement reads from, in lower case, without looking at what is granted; raises QueryError."""
+    tree = read(sql)
+    own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    return tuple(dict.fromkeys(t.name.lower() for t in tree.find_all(exp.Table) if t.name.lower() not in own))
+
+
 def analyse(sql: str, plans: Mapping[str, Disclosure]) -> Statement:
     """Checks and resolves a statement; `plans` by dataset name. Raises QueryError."""
     tree = read(sql)

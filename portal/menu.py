@@ -49,6 +49,8 @@ PLACES: tuple[Place, ...] = (
     Place("/intakes", "预受理号", "intake.list"),
     Place("/clients", "机器客户端", "client.list"),
     Place("/interfaces", "接口", "interface.list"),
+    Place("/query", "在线查询", "query.run"),
+    Place("/exports", "查询导出", "query.exports"),
 )
 
 

@@ -92,7 +92,7 @@ def render(
     """Renders a page; what was to be said after a change is said once. Each table gets the links to its files."""
     says = unquote(request.cookies.get("says", ""))
     page = page_text(request, template, desk, data, says)
-    if desk and request.method == "GET" and status == HTTPStatus.OK:
+    if desk and request.method == "GET" and status == HTTPStatus.OK and data.get("files", True):
         path = "/overview" if request.url.path == "/" else request.url.path
         page = with_downloads(page, quote(path), request.query_params.multi_items())
     response = HTMLResponse(page, status_code=status)

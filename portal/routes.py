@@ -61,10 +61,13 @@ class Pages:
 
     router: APIRouter = field(default_factory=lambda: APIRouter(include_in_schema=False))
 
-    def get(self, path: str, *, action: str, title: str, template: str) -> Callable[[Callable[..., Any]], Any]:
+    def get(
+        self, path: str, *, action: str, title: str, template: str, files: bool = True
+    ) -> Callable[[Callable[..., Any]], Any]:
         """Declares a page: the handler takes a Desk and what it names of path and query, and returns the page's data.
 
         The template finds that data by name, besides `desk`, `title`, `path`. A handler may return a Download or Go.
+        `files`: its tables can be had as files; not where files leave by an export alone.
         """
 
         def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,6 +78,8 @@ class Pages:
                 beside + ".csv": lambda request, desk, data: _table(request, desk, data, title, template),
                 path: lambda request, desk, data: _page(request, desk, data, title, template),
             }
+            if not files:
+                ways = {path: ways[path]}
             for way, answer in ways.items():
                 DECLARED["GET", way] = action
                 self.router.add_api_route(way, _endpoint(handler, action, answer), methods=["GET"])

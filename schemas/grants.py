@@ -87,6 +87,7 @@ class Grant:
 
     `minimum_rows` is the least number of distinct subjects (row keys where there is no subject) that a group or an
     answer must rest on when a condition-only item takes part. Moments are aware UTC; `valid_until` is exclusive.
+    `provider_reviews_exports`: an export that needs approval needs the provider's too.
     """
 
     number: str
@@ -102,6 +103,7 @@ class Grant:
     minimum_rows: int = 10
     entry_version: int = 1
     request: str | None = None
+    provider_reviews_exports: bool = False
 
     def item(self, name: str) -> GrantedItem | None:
         """Returns what is granted of an item, None when nothing is."""

@@ -57,6 +57,7 @@ class Terms:
     starts: date | None = None
     quota: Quota = field(default_factory=Quota)
     minimum_rows: int = 10
+    provider_reviews_exports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ def widened(before: Terms, after: Terms) -> list[str]:
         "quota": not _quota_within(before.quota, after.quota),
         "period": after.ends > before.ends or not _starts_within(before.starts, after.starts),
         "minimum_rows": after.minimum_rows < before.minimum_rows,
+        "provider_reviews_exports": before.provider_reviews_exports and not after.provider_reviews_exports,
     }
     return [part for part, more in parts.items() if more]
 

@@ -7,6 +7,7 @@ import catalog.tables_delivery
 import catalog.tables_keyed
 import catalog.tables_interfaces
 import catalog.tables_people
+import catalog.tables_queries
 import catalog.tables_sharing
 import catalog.tables_work  # noqa: F401 - all add to the metadata
 from catalog.tables import SCHEMA, metadata

@@ -13,13 +13,15 @@ from exchange.actions import (
     people,
     problems,
     quality,
+    queries,
     sharing,
 )
 from exchange.actions.roles import Action
 
 MODULES = (
     main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, keyed, interfaces,
-)
+    queries,
+)  # fmt: skip
 ACTIONS: dict[str, Action] = {
     name: action
     for module in MODULES

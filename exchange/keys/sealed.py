@@ -15,6 +15,7 @@ from catalog.tables import connections, open_problems
 from catalog.tables_delivery import signing_keys, subscriptions
 from catalog.tables_people import accounts, sessions
 from catalog.tables_sharing import share_request_files
+from catalog.tables_queries import queries, query_exports, saved_queries
 from catalog.tables_work import entry_reviews, waivers
 from exchange.crypto import Purpose
 
@@ -57,6 +58,9 @@ SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(entry_reviews.c.scan_sealed, "connections", _review),
     SealedColumn(share_request_files.c.sealed, "connections", _request_file),
     SealedColumn(subscriptions.c.sealed_place, "connections", lambda row: f"subscription:{row['id']}"),
+    SealedColumn(queries.c.sealed_sql, "connections", lambda row: f"query:{row['id']}"),
+    SealedColumn(saved_queries.c.sealed_sql, "connections", lambda row: f"saved-query:{row['id']}"),
+    SealedColumn(query_exports.c.sealed_preview, "connections", lambda row: f"query-export:{row['number']}"),
 )
 #: Keyed hashes: they stay under the hashing generation.
 HASHED: tuple[Column[Any], ...] = (open_problems.c.key_hash, waivers.c.key_hash, sessions.c.token_hash)

@@ -25,6 +25,7 @@ _WHILE = timedelta(minutes=1)
 _FIELDS = {
     "items": "数据项", "rows": "行范围", "purposes": "使用用途", "ways": "共享方式", "ends": "使用期限",
     "starts": "开始日期", "quota": "限额", "minimum_rows": "最少主体数",
+    "provider_reviews_exports": "导出须提供部门审核",
 }  # fmt: skip
 
 

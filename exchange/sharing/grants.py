@@ -66,6 +66,7 @@ def _grant(row: Mapping[str, Any]) -> Grant:
         minimum_rows=terms["minimum_rows"],
         entry_version=row["entry_version"],
         request=row["request"],
+        provider_reviews_exports=terms.get("provider_reviews_exports", False),
     )
 
 

@@ -22,6 +22,7 @@ from schemas.sharing import Content, FieldFinding, Terms, needs_check, widened
 _PARTS = {
     "items": "数据项", "rows": "行范围", "purposes": "使用用途", "ways": "共享方式", "quota": "限额",
     "period": "使用期限", "minimum_rows": "最少主体数",
+    "provider_reviews_exports": "导出须提供部门审核",
 }  # fmt: skip
 _SHAREABLE = (State.PUBLISHED, State.REVOKE_REJECTED)
 

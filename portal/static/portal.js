@@ -76,7 +76,7 @@ document.addEventListener("click", (event) => {
     if (!given) {
       tools = Object.assign(document.createElement("span"), { className: "tools" });
       table.caption.append(tools);
-      addCsv(table, tools);
+      if (!("export" in table.dataset)) addCsv(table, tools);
     }
     if (table.tBodies[0].rows.length < 2) return;
     addSort(table);
