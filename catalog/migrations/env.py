@@ -4,8 +4,8 @@ from alembic import context
 
 import catalog.tables_auditing
 import catalog.tables_delivery
-import catalog.tables_keyed
 import catalog.tables_interfaces
+import catalog.tables_keyed
 import catalog.tables_people
 import catalog.tables_queries
 import catalog.tables_sharing

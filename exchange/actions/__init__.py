@@ -22,8 +22,4 @@ MODULES = (
     main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, keyed, interfaces,
     queries,
 )  # fmt: skip
-ACTIONS: dict[str, Action] = {
-    name: action
-    for module in MODULES
-    for name, action in module.ACTIONS.items()
-}
+ACTIONS: dict[str, Action] = {name: action for module in MODULES for name, action in module.ACTIONS.items()}

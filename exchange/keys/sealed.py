@@ -14,8 +14,8 @@ from sqlalchemy import Column, Table
 from catalog.tables import connections, open_problems
 from catalog.tables_delivery import signing_keys, subscriptions
 from catalog.tables_people import accounts, sessions
-from catalog.tables_sharing import share_request_files
 from catalog.tables_queries import queries, query_exports, saved_queries
+from catalog.tables_sharing import share_request_files
 from catalog.tables_work import entry_reviews, waivers
 from exchange.crypto import Purpose
 

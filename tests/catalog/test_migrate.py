@@ -10,8 +10,8 @@ from sqlalchemy import create_engine, inspect, text
 
 import catalog.tables_auditing
 import catalog.tables_delivery
-import catalog.tables_keyed
 import catalog.tables_interfaces
+import catalog.tables_keyed
 import catalog.tables_people
 import catalog.tables_sharing
 import catalog.tables_work  # noqa: F401 - all add to the metadata
