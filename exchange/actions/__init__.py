@@ -19,7 +19,7 @@ from exchange.actions import (
 from exchange.actions.roles import Action
 
 MODULES = (
-    main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery, keys, keyed, interfaces,
-    queries,
+    main_job, people, directory, attaching, day, problems, quality, auditing, sharing, delivery,
+    keys, keyed, interfaces, queries,
 )  # fmt: skip
 ACTIONS: dict[str, Action] = {name: action for module in MODULES for name, action in module.ACTIONS.items()}

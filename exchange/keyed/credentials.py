@@ -53,7 +53,7 @@ def new_secret(hub: Hub, actor: Actor, client_id: str, kind: str, overlap_hours:
             if each.kind == kind and each.revoked_at is None:
                 ends = min(each.expires_at, now + timedelta(hours=overlap_hours))
                 store.change_secret(connection, each.id, {"expires_at": ends})
-        values = {"client": client_id, "kind": kind, "prefix": prefix, "hash": hashed(hub, shown)}
+        values: dict[str, object] = {"client": client_id, "kind": kind, "prefix": prefix, "hash": hashed(hub, shown)}
         values |= {"created_by": actor.name, "created_at": now, "expires_at": held.expires_at}
         store.add_secret(connection, values)
         record(connection, hub, actor, "client.secret", client_id, detail={"kind": kind, "prefix": prefix})

@@ -149,7 +149,7 @@ def _pdf(number: str, facts: Mapping[str, Any], prints: int, titles: Mapping[str
 
 def _result(answer: Answer, names: Mapping[str, str]) -> str:
     differing: Sequence[str] = answer.get("differing") or ()
-    return answer["says"] + ("：" + "、".join(names.get(name, name) for name in differing) if differing else "")
+    return str(answer["says"]) + ("：" + "、".join(names.get(name, name) for name in differing) if differing else "")
 
 
 @use_case("slip.reprint")

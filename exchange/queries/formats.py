@@ -197,7 +197,7 @@ def _mark_in_metadata(kind: Format, content: bytes) -> str | None:
     if kind == "xlsx":
         import openpyxl  # noqa: PLC0415 - for investigations alone
 
-        found = openpyxl.load_workbook(io.BytesIO(content)).custom_doc_props
+        found = openpyxl.load_workbook(io.BytesIO(content)).custom_doc_props  # type: ignore[attr-defined]  # the stubs do not know it
         return next((prop.value for prop in found.props if prop.name == "shuqiao.mark"), None)
     source = pa.BufferReader(content)
     schema = pa.ipc.open_stream(source).schema if kind == "arrow" else pq.read_schema(source)

@@ -37,7 +37,7 @@ class _Client(ClientMixin):  # type: ignore[misc]
         return endpoint == "token" and method in _METHODS
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == ClientCredentialsGrant.GRANT_TYPE
+        return bool(grant_type == ClientCredentialsGrant.GRANT_TYPE)
 
     def get_allowed_scope(self, scope: str | None) -> str:
         return " ".join(scopes_of(self.found[0], scope or ""))

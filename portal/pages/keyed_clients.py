@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, File, Form, UploadFile
 
 from exchange.keyed import batch, between, clients, credentials, granted
+from exchange.keyed.answers import SAYS
 from exchange.keyed.batch import Upload
 from exchange.keyed.clients import CLIENT_WAYS, NewClient
 from exchange.keyed.why import Why
@@ -131,7 +132,7 @@ def batches(desk: Desk) -> dict[str, Any]:
 def _batches(desk: Desk, fault: HubError | None) -> dict[str, Any]:
     found = [each for each in granted.list_granted(desk.hub, desk.actor) if "compare" in dict(each.ways)]
     jobs = batch.list_batches(desk.hub, desk.actor)
-    return {"title": "批量核验", "datasets": found, "jobs": jobs, "fault": fault, "names": batch.SAYS}
+    return {"title": "批量核验", "datasets": found, "jobs": jobs, "fault": fault, "names": SAYS}
 
 
 @pages.post("/batches", action="batch.run")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 
 #: Commands that print no data: they change something and say so, or stop.
-SILENT = {"interface allow", "connection set"}
+SILENT = {"interface allow", "connection set", "query download", "query fetch", "query cancel"}
 
 
 def commands() -> Iterator[tuple[str, object]]:
@@ -38,6 +38,7 @@ def test_the_commands_are_those_of_the_issue():
         "delivery subscribe", "delivery list", "delivery show", "delivery run", "delivery resend", "delivery keys",
         "keys status", "keys rotate", "keys reencrypt", "keys retire",
         "interface list", "interface allow", "interface test-due",
+        "query tables", "query run", "query download", "query fetch", "query history", "query cancel", "query exports",
     }  # fmt: skip
 
 
