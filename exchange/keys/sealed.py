@@ -13,6 +13,16 @@ from sqlalchemy import Column, Table
 
 from catalog.tables import connections, open_problems
 from catalog.tables_delivery import signing_keys, subscriptions
+from catalog.tables_interfaces import interfaces
+from catalog.tables_keyed import (
+    client_calls,
+    client_secrets,
+    client_tokens,
+    key_interests,
+    row_disputes,
+    verification_slips,
+    verify_misses,
+)
 from catalog.tables_people import accounts, sessions
 from catalog.tables_queries import queries, query_exports, saved_queries
 from catalog.tables_sharing import share_request_files
@@ -61,8 +71,23 @@ SEALED: tuple[SealedColumn, ...] = (
     SealedColumn(queries.c.sealed_sql, "connections", lambda row: f"query:{row['id']}"),
     SealedColumn(saved_queries.c.sealed_sql, "connections", lambda row: f"saved-query:{row['id']}"),
     SealedColumn(query_exports.c.sealed_preview, "connections", lambda row: f"query-export:{row['number']}"),
+    SealedColumn(interfaces.c.sealed_secret, "connections", lambda row: f"interface:{row['dataset']}:secret"),
+    SealedColumn(interfaces.c.sealed_sample, "connections", lambda row: f"interface:{row['dataset']}:sample"),
+    SealedColumn(client_calls.c.sealed, "seal", lambda row: f"call:{row['caller']}:{row['request_id']}"),
+    SealedColumn(verification_slips.c.sealed, "seal", lambda row: f"slip:{row['number']}"),
 )
 #: Keyed hashes: they stay under the hashing generation.
-HASHED: tuple[Column[Any], ...] = (open_problems.c.key_hash, waivers.c.key_hash, sessions.c.token_hash)
+HASHED: tuple[Column[Any], ...] = (
+    open_problems.c.key_hash,
+    waivers.c.key_hash,
+    sessions.c.token_hash,
+    client_secrets.c.hash,
+    client_tokens.c.hash,
+    client_calls.c.digest,
+    verify_misses.c.key_hash,
+    key_interests.c.key_hash,
+    row_disputes.c.key_hash,
+    verification_slips.c.code_hash,
+)
 #: Bytes that are no secret.
 PUBLIC: tuple[Column[Any], ...] = (signing_keys.c.public_key,)

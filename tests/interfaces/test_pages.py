@@ -45,7 +45,7 @@ def get(client, path):
     return said.text
 
 
-def act(client, path, page=HERE, **fields):
+def act(client, path, page=HERE, /, **fields):
     """Sends a form with the token of a page."""
     token = re.search(r'name="csrf" value="([^"]+)"', client.get(page).text)[1]
     files = fields.pop("files", None)

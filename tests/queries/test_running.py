@@ -86,7 +86,8 @@ def test_pages_follow_each_other(office):
 
 
 SLOW = (
-    "SELECT count(*) AS n FROM {0} a CROSS JOIN {0} b CROSS JOIN {0} c CROSS JOIN {0} d WHERE a.sex_code > b.sex_code"
+    "SELECT count(*) AS n FROM {0} a CROSS JOIN {0} b CROSS JOIN {0} c CROSS JOIN {0} d CROSS JOIN {0} e"
+    " CROSS JOIN {0} f WHERE a.sex_code || f.name > b.sex_code || d.name || e.name"
 )
 
 
