@@ -99,6 +99,7 @@ def test_purpose_and_quota_come_first(city):
     [(b"", "BATCH_FILE"), (b"a,b\n1,2\n", "BATCH_FILE"), (as_workbook("x", HEADINGS, []), "BATCH_FILE"),
      (as_workbook("x", ["甲", "乙"], [["1", "2"]]), "BATCH_KEY"),
      (as_workbook("x", ["公民身份号码", "乙"], [["1", "2"]]), "BATCH_COLUMNS")],
+    ids=["empty", "text", "no-rows", "no-key", "no-columns"],
 )  # fmt: skip
 def test_a_file_that_is_no_list_is_told_so(city, content, code):
     """Empty files, other formats, lists without a key column or a known item get a clear answer and are logged."""
