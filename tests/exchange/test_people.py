@@ -399,6 +399,7 @@ def test_a_workbook_with_faults_brings_nothing(enter, city):
         (b"0" * (11 * 1024 * 1024), "WORKBOOK_LARGE"),
         (book([], [("a.b.c", "某人", POLICE, "窗口人员")] * 5001), "WORKBOOK_ROWS"),
     ],
+    ids=["empty", "picture", "broken", "no-rows", "large", "many-rows"],
 )
 def test_what_is_no_such_workbook_is_refused(hub, content, code):
     """A renamed picture, an empty file, an empty template, a huge file."""
