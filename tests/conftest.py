@@ -18,6 +18,8 @@ from schemas.errors import HubError
 from tests.real_airflow import session_folder, stack  # noqa: F401 - fixtures of every folder
 
 _HOME = Path(tempfile.gettempdir()) / f"shuqiao-tests-{os.geteuid()}"
+#: Longer bytes than these are a file.
+_SHORT = 60
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum_naptime": "60s"}
 
 
@@ -31,6 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
         places.write_json(folder / "owner.json", processes.record(os.getpid()).as_json())
         os.environ["SHUQIAO_TEST_SESSION"] = str(folder)  # noqa: TID251
         config.stash[_FOLDER] = folder
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names files by their length: a workbook carries the time of its making, and workers must agree on each name."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) and len(val) > _SHORT else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
