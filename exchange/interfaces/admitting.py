@@ -3,28 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
-from catalog.stores import interface_calls
+from catalog.stores import interface_calls, keyed_calls
 from catalog.stores import interfaces as store
 from catalog.stores.interfaces import StoredInterface
 from exchange.access import Actor
-from exchange.audit import record
+from exchange.audit import record, request_digest
 from exchange.hub import Hub
 from exchange.interfaces.answering import require_fitting
 from exchange.interfaces.circuit import suspended
 from exchange.interfaces.keys import Key
 from exchange.interfaces.opened import bounds_of, mapped_of
 from exchange.interfaces.states import Found, found_of
+from exchange.keyed.why import Ground, MachineActor, caller_of, replayed, settle
 from exchange.sharing.grants import in_force, no_grant
 from exchange.sharing.usage import Use, count_uses, keys_today
 from lake.disclosure import Disclosure
 from lake.layout import Layout
 from schemas.errors import Busy, Denied, HubError, StateError
-from schemas.grants import PURPOSES, Grant, Purpose
+from schemas.grants import PURPOSES, Grant, Purpose, Way
 
-WAY = "interface"
+WAY: Way = "interface"
 _SLACK_SECONDS = 10
 
 
@@ -39,12 +41,29 @@ class Permitted:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What one call asks for and why; `request_id` is the caller's own number of it."""
+
+    keys: Sequence[Key]
+    reasons: Ground
+    request_id: str
+
+    def detail(self, actor: Actor) -> dict[str, Any]:
+        """Returns what the log says beside the columns of an event."""
+        said: dict[str, Any] = {"way": WAY, **self.reasons.facts()}
+        if isinstance(actor, MachineActor):
+            said["client"] = actor.name
+        return said | ({"request_id": self.request_id} if self.request_id else {})
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """A place among the calls under way; `probe` when the call tries whether a suspended interface is well again."""
 
     lease: int
     probe: bool
     interface: StoredInterface
+    case_no: str | None
 
 
 def permitted(dataset: str, purpose: str, hub: Hub, actor: Actor) -> Permitted:
@@ -89,34 +108,36 @@ def _callable(connection: Connection, dataset: str, grant: Grant) -> Permitted:
     return Permitted(found, found.interface, grant, plan)
 
 
-def admit(held: Permitted, keys: Sequence[Key], hub: Hub, actor: Actor) -> Admission:
+def admit(held: Permitted, asked: Asked, hub: Hub, actor: Actor) -> Admission:
     """Takes a place for the call and counts it; else records the denial and raises Busy, StateError, SourceDown."""
     dataset = held.interface.dataset
     with hub.transaction() as connection:
-        outcome = _admitted(connection, hub, held, len(keys))
+        outcome = _admitted(connection, hub, actor, held, asked)
         if isinstance(outcome, HubError):
-            hashes = [key.key_hash for key in keys]
+            hashes = [key.key_hash for key in asked.keys]
             record(
                 connection, hub, actor, "interface.call", dataset, result="denied", error_code=outcome.code,
-                subject_key_hashes=hashes, grant_id=held.grant.number,
+                subject_key_hashes=hashes, grant_id=held.grant.number, detail=asked.detail(actor),
             )  # fmt: skip
     if isinstance(outcome, HubError):
         raise outcome
     return outcome
 
 
-def _admitted(connection: Connection, hub: Hub, held: Permitted, keys: int) -> Admission | HubError:
+def _admitted(connection: Connection, hub: Hub, actor: Actor, held: Permitted, asked: Asked) -> Admission | HubError:
     now = hub.clock.now()
     dataset = held.interface.dataset
     interface = store.find(connection, dataset, locked=True)
     if interface is None or interface.state != "active" or interface.updated_at != held.interface.updated_at:
         return StateError("接口刚被修改", "", "请重试；仍然如此请联系提供部门", code="INTERFACE_CHANGED")
-    shut = suspended(interface, now)
-    if shut is not None:
-        return shut
-    refused = _over_quota(connection, hub, held.grant) or _over_rate(connection, interface, held.grant.consumer, now)
-    if refused is not None:
-        return refused
+    refused = (
+        suspended(interface, now)
+        or _over_quota(connection, hub, held.grant)
+        or _over_rate(connection, interface, held.grant.consumer, now)
+    )
+    case_no, expired = (None, refused) if refused else settle(connection, hub, actor, asked.reasons)
+    if expired is not None:
+        return expired
     bounds = bounds_of(interface)
     # A call whose process died gives its place back by itself.
     until = now + timedelta(seconds=2 * bounds.seconds + _SLACK_SECONDS)
@@ -126,11 +147,23 @@ def _admitted(connection: Connection, hub: Hub, held: Permitted, keys: int) -> A
         return Busy(
             "接口正在处理的调用已满", f"同时不超过 {bounds.concurrent} 个", "请稍后重试", code="INTERFACE_CONCURRENT"
         )
+    if asked.request_id and not _numbered(connection, hub, actor, dataset, asked):
+        interface_calls.release(connection, lease)
+        return replayed()
     probe = interface.suspended_at is not None
     if probe:
         store.change(connection, dataset, probe_until=until)
-    count_uses(connection, hub, [Use(held.grant.number, "interface", 1, 1 if keys else 0, 0)])
-    return Admission(lease, probe, interface)
+    count_uses(connection, hub, [Use(held.grant.number, "interface", 1, 1 if asked.keys else 0, 0)])
+    return Admission(lease, probe, interface, case_no)
+
+
+def _numbered(connection: Connection, hub: Hub, actor: Actor, dataset: str, asked: Asked) -> bool:
+    """Takes the request id for this call; says whether it was free."""
+    caller, said = caller_of(actor), [key.key_hash for key in asked.keys]
+    digest = bytes.fromhex(request_digest(hub, "interface.call", dataset, *said))
+    sealed = hub.crypto.seal().seal([b"{}"], [f"call:{caller}:{asked.request_id}".encode()])[0]
+    values = {"caller": caller, "request_id": asked.request_id, "digest": digest, "sealed": sealed}
+    return keyed_calls.add_call(connection, values | {"at": hub.clock.now()})
 
 
 def _over_quota(connection: Connection, hub: Hub, grant: Grant) -> HubError | None:

@@ -1,9 +1,8 @@
-"""The use-case of calling an interface: under a grant, for a purpose and a matter, with its event before the answer.
+"""The use-case of calling an interface: under a grant, for a purpose in a case, its event before the answer.
 
 The provider sees the key that is asked for, the log its keyed hash; what is answered is in neither.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,21 +16,19 @@ from catalog.stores import interfaces as store
 from exchange.access import Actor
 from exchange.audit import record, use_case
 from exchange.hub import Hub
-from exchange.interfaces.admitting import Admission, Permitted, admit, permitted, still_granted
+from exchange.interfaces.admitting import WAY, Admission, Asked, Permitted, admit, permitted, still_granted
 from exchange.interfaces.answering import Given, ValueFinding, given
 from exchange.interfaces.circuit import failed, is_unwell, mended
 from exchange.interfaces.keys import Key, read_keys
 from exchange.interfaces.opened import Opened, bounds_of, mapped_of, open_interface
 from exchange.interfaces.sending import Outcome, ask
 from exchange.interfaces.tasks import close_suspension, open_suspension
+from exchange.keyed.calls import refusing
+from exchange.keyed.why import Ground, Why, checked, require_request_id, require_way
 from exchange.sharing.usage import Use, count_uses
 from schemas.errors import HubError, InputError, SchemaDrift, SourceUnreadable
-from schemas.grants import Purpose
-from schemas.identifiers import citizen_id
 from schemas.openapi.answers import Rows, read_rows
 from schemas.openapi.document import Finding
-
-_MATTER = re.compile(r"[\w/（）()〔〕.-]{2,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +64,40 @@ class _Call:
     """A call on its way."""
 
     held: Permitted
-    keys: Sequence[Key]
-    purpose: Purpose
-    matter: str
+    asked: Asked
     admission: Admission
     outcome: Outcome
     seconds: float
 
 
 @use_case("interface.call")
-def call(hub: Hub, actor: Actor, dataset: str, keys: dict[str, str], purpose: Purpose, matter: str) -> InterfaceAnswer:
-    """Calls an entry's interface by key, for a purpose and a matter (办件编号或预受理号); raises HubError."""
-    held = permitted(dataset, purpose, hub, actor)
-    asked = _read(hub, actor, held, keys, matter)
+def call(hub: Hub, actor: Actor, dataset: str, keys: dict[str, str], why: Why) -> InterfaceAnswer:
+    """Calls an entry's interface by key, for a purpose in a case; raises HubError.
+
+    A request id stands for one call: what was answered is kept nowhere, so that it cannot be had again.
+    """
+    reasons = _reasons(hub, actor, dataset, why)
+    held = permitted(dataset, reasons.purpose, hub, actor)
+    asked = Asked(_read(hub, actor, held, keys), reasons, why.request_id)
     opened = open_interface(hub, held.interface)
     admission = admit(held, asked, hub, actor)
     begun = perf_counter()
-    outcome = _asked(opened, asked)
-    done = _Call(held, asked, purpose, matter, admission, outcome, perf_counter() - begun)
+    outcome = _asked(opened, asked.keys)
+    done = _Call(held, asked, admission, outcome, perf_counter() - begun)
     return _settled(hub, actor, done)
 
 
-def _read(hub: Hub, actor: Actor, held: Permitted, keys: dict[str, str], matter: str) -> Sequence[Key]:
-    """Reads keys and matter; what is wrong with them is a denial in the log."""
+def _reasons(hub: Hub, actor: Actor, dataset: str, why: Why) -> Ground:
+    """Reads the reasons and a client's ways; what is wrong with them is a denial in the log."""
+    with refusing(hub, actor, "interface.call", dataset, {"way": WAY}):
+        require_way(actor, WAY)
+        require_request_id(actor, why.request_id)
+        return checked(hub, actor, why)
+
+
+def _read(hub: Hub, actor: Actor, held: Permitted, keys: dict[str, str]) -> Sequence[Key]:
+    """Reads the keys; what is wrong with them is a denial in the log."""
     try:
-        if not _MATTER.fullmatch(matter) or citizen_id(matter).ok:
-            raise InputError(
-                "没有写明办件编号或预受理号", "2 至 64 个字母、数字或汉字，不是证件号码", "请填写所办事项的编号",
-                code="MATTER",
-            )  # fmt: skip
         return read_keys(hub, held.found.entry, mapped_of(held.interface).keys, keys)
     except InputError as error:
         with hub.transaction() as connection:
@@ -141,14 +143,14 @@ def _settled(hub: Hub, actor: Actor, done: _Call) -> InterfaceAnswer:
     error = done.outcome.error
     answer: Given | None = None
     if error is None:
-        answer = given(held.found.entry, held.plan, done.keys, done.outcome.payload, hub.clock.now())
+        answer = given(held.found.entry, held.plan, done.asked.keys, done.outcome.payload, hub.clock.now())
         most = held.grant.quota.rows_a_query
         if most is not None and len(answer.rows) > most:
             error = _too_many(len(answer.rows), most)
     with hub.transaction() as connection:
         interface_calls.release(connection, done.admission.lease)
         _keep_circuit(connection, hub, actor, done)
-        error = error or still_granted(connection, hub, actor, held, done.purpose)
+        error = error or still_granted(connection, hub, actor, held, done.asked.reasons.purpose)
         _count(connection, hub, done, answer if error is None else None, error)
         _log(connection, hub, actor, done, answer, error)
     if error is not None:
@@ -203,12 +205,12 @@ def _log(
         error_code=error.code if error else None,
         entry_code=held.found.stored.code,
         items=list(held.plan.readable) if left else [],
-        subject_key_hashes=[key.key_hash for key in done.keys],
+        subject_key_hashes=[key.key_hash for key in done.asked.keys],
         row_count=len(answer.rows) if left and answer else 0,
-        purpose_code=done.purpose,
+        purpose_code=done.asked.reasons.purpose,
         grant_id=held.grant.number,
-        case_no=done.matter,
-        detail={"probe": done.admission.probe, "provider_ms": round(done.seconds * 1000)},
+        case_no=done.admission.case_no,
+        detail=done.asked.detail(actor) | {"probe": done.admission.probe, "provider_ms": round(done.seconds * 1000)},
     )  # fmt: skip
 
 
@@ -226,7 +228,7 @@ def _shown(hub: Hub, done: _Call, answer: Given) -> InterfaceAnswer:
         provider_name=held.found.entry.provider_name,
         answered_at=hub.clock.now(),
         grant=held.grant.number,
-        purpose=done.purpose,
+        purpose=done.asked.reasons.purpose,
         items=items,
         rows=answer.rows,
         findings=answer.findings,

@@ -7,7 +7,6 @@ is committed.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from exchange.audit import record, request_digest
 from exchange.hub import Hub
 from exchange.keyed import quota
 from exchange.keyed.prepared import Prepared, chosen, key_of, prepared
-from exchange.keyed.why import Ground, MachineActor, Why, checked, settle
+from exchange.keyed.why import Ground, MachineActor, Why, caller_of, checked, replayed, require_request_id, settle
 from exchange.sharing import clock
 from exchange.sharing.usage import Use
 from exchange.subjects import Candidate, candidates
@@ -32,7 +31,6 @@ from schemas.grants import Grant, Way
 from schemas.rules.book import book
 
 Answer = dict[str, Any]
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 
 
 class _Outdated(Exception):
@@ -124,9 +122,7 @@ def call(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     machine = isinstance(actor, MachineActor)
     detail = {"way": asking.way} | ({"client": actor.name} if machine else {})
     with refusing(hub, actor, asking.action, asking.dataset, detail):
-        if (machine or asking.request_id) and not _REQUEST_ID.fullmatch(asking.request_id):
-            allowed = "每次调用写一个新的请求编号，8至64位字母、数字、点、横线"
-            raise InputError("没有请求编号或写法不对", allowed, "请补充 request_id 后重试", code="REQUEST_ID")
+        require_request_id(actor, asking.request_id)
         for attempt in range(3):
             try:
                 return _once(hub, actor, asking, work)
@@ -211,7 +207,7 @@ def _worked(connection: Connection, made: Call, work: Work) -> tuple[Answer, int
     _record(connection, made, case_no, found)
     if asking.request_id:
         sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
-        values = {"caller": _caller(made.actor), "request_id": asking.request_id, "digest": made.digest}
+        values = {"caller": caller_of(made.actor), "request_id": asking.request_id, "digest": made.digest}
         if not store.add_call(connection, values | {"sealed": sealed, "at": hub.clock.now()}):
             raise _Repeated
     return answer, found.rows
@@ -232,12 +228,8 @@ def _record(connection: Connection, made: Call, case_no: str | None, found: Outc
     )  # fmt: skip
 
 
-def _caller(actor: Actor) -> str:
-    return f"{actor.department}:{actor.account or actor.name}"
-
-
 def _bound(made: Call) -> bytes:
-    return f"call:{_caller(made.actor)}:{made.asking.request_id}".encode()
+    return f"call:{caller_of(made.actor)}:{made.asking.request_id}".encode()
 
 
 def _stored(connection: Connection, made: Call) -> Answer | None:
@@ -248,16 +240,11 @@ def _stored(connection: Connection, made: Call) -> Answer | None:
     hub, asking = made.hub, made.asking
     if not asking.request_id:
         return None
-    held = store.find_call(connection, _caller(made.actor), asking.request_id)
+    held = store.find_call(connection, caller_of(made.actor), asking.request_id)
     if held is None:
         return None
     if held[0] != made.digest:
-        raise StateError(
-            "该请求编号已用于另一次调用",
-            "同一编号只能重发完全相同的请求",
-            "请换一个新的请求编号",
-            code="REQUEST_REPLAYED",
-        )
+        raise replayed()
     answer: Answer = json.loads(hub.crypto.seal().open([held[1]], [_bound(made)])[0])
     rows = len(answer.get("rows", ()))
     _record(connection, made, made.reasons.case_no, Outcome(answer, rows, (), str(answer["outcome"])), repeated=True)

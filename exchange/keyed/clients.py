@@ -24,7 +24,7 @@ from schemas.errors import InputError, NotFound, StateError
 from schemas.grants import WAYS
 from schemas.rules.book import book
 
-CLIENT_WAYS = ("lookup", "reuse", "verify", "compare", "subscription")
+CLIENT_WAYS = ("lookup", "reuse", "verify", "compare", "subscription", "interface")
 STATE_NAMES = {"pending": "待同意", "active": "有效", "frozen": "已冻结", "refused": "不同意", "closed": "已注销"}
 _SHORTEST_REASON = 4
 

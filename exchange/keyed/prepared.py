@@ -14,7 +14,7 @@ from catalog.stores.keyed_calls import Served
 from exchange.access import Actor
 from exchange.contracts import entry_from
 from exchange.hub import Hub
-from exchange.keyed.why import MachineActor
+from exchange.keyed.why import require_way
 from exchange.sharing.grants import in_force, no_grant
 from lake.disclosure import Disclosure
 from lake.one_look import comment_of
@@ -122,12 +122,7 @@ def _of(connection: Connection, hub: Hub, dataset: str, grants: tuple[Grant, ...
 
 def chosen(hub: Hub, actor: Actor, ground: Prepared, way: Way, purpose: Purpose) -> Grant:
     """Returns the oldest grant that gives a way for a purpose now; raises Denied saying which of them is missing."""
-    if isinstance(actor, MachineActor) and way not in actor.ways:
-        raise Denied(
-            f"该客户端没有“{WAYS[way]}”的调用范围",
-            "、".join(WAYS[each] for each in WAYS if each in actor.ways) or "无",
-            "请由部门管理员调整客户端，或换用其他操作", code="CLIENT_WAY",
-        )  # fmt: skip
+    require_way(actor, way)
     now = hub.clock.now()
     found = [each for each in ground.grants if each.in_force(now)]
     by_way = [each for each in found if way in each.ways]

@@ -14,12 +14,13 @@ from catalog.stores import intake_numbers
 from catalog.stores.intake_numbers import Intake
 from exchange.access import Actor
 from exchange.hub import Hub
-from schemas.errors import Denied, HubError, InputError
-from schemas.grants import PURPOSES, Purpose
+from schemas.errors import Denied, HubError, InputError, StateError
+from schemas.grants import PURPOSES, WAYS, Purpose, Way
 from schemas.identifiers import citizen_id
 from schemas.rules.book import book
 
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9()（）〔〕\[\]号第字._/-]{3,59}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _WORDS = re.compile(r"[^\x00-\x1f<>=@]{1,60}")
 _LONG_NUMBER = re.compile(r"\d{15}|\d{17}[\dXx]")
 
@@ -29,6 +30,35 @@ class MachineActor(Actor):
     """A machine client of a department; `ways` are the operations that its credential may call."""
 
     ways: frozenset[str] = frozenset()
+
+
+def require_way(actor: Actor, way: Way) -> None:
+    """Raises Denied for a machine client whose credential has not the way."""
+    if isinstance(actor, MachineActor) and way not in actor.ways:
+        raise Denied(
+            f"该客户端没有“{WAYS[way]}”的调用范围",
+            "、".join(WAYS[each] for each in WAYS if each in actor.ways) or "无",
+            "请由部门管理员调整客户端，或换用其他操作", code="CLIENT_WAY",
+        )  # fmt: skip
+
+
+def require_request_id(actor: Actor, text: str) -> None:
+    """Raises InputError for a call without a number of its own where one has to be, or with one of another form."""
+    if (isinstance(actor, MachineActor) or text) and not _REQUEST_ID.fullmatch(text):
+        allowed = "每次调用写一个新的请求编号，8至64位字母、数字、点、横线"
+        raise InputError("没有请求编号或写法不对", allowed, "请补充 request_id 后重试", code="REQUEST_ID")
+
+
+def caller_of(actor: Actor) -> str:
+    """Names who numbers his calls: a department's account or client."""
+    return f"{actor.department}:{actor.account or actor.name}"
+
+
+def replayed() -> StateError:
+    """Returns the refusal of a request id that stands for another call."""
+    return StateError(
+        "该请求编号已用于另一次调用", "同一编号只能重发完全相同的请求", "请换一个新的请求编号", code="REQUEST_REPLAYED"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,13 @@
 """API of interface resources: attaching, testing, suspending, and calling one under a grant."""
 
 from exchange.interfaces import attaching, calling, choosing, testing
+from portal.calling import caller
 from portal.service import Api
 
 api = Api("接口")
 router = api.router
+#: Machine clients call as people at a window do.
+calls = Api("接口", router, caller)
 
 api.get("/interfaces", attaching.list_interfaces, key="dataset")
 api.post("/interface-descriptions/check", attaching.check)
@@ -22,4 +25,4 @@ api.post("/interfaces/{dataset}/decision", attaching.decide)
 api.post("/interfaces/{dataset}/suspension", testing.suspend)
 api.post("/interfaces/{dataset}/resumption", testing.resume)
 api.post("/interfaces/{dataset}/closing", attaching.close)
-api.post("/interfaces/{dataset}/call", calling.call)
+calls.post("/interfaces/{dataset}/call", calling.call)

@@ -2,11 +2,13 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from exchange.interfaces import attaching, calling, testing
+from exchange.keyed.why import MachineActor, Why
 from exchange.sharing import freezes
 from schemas.errors import Busy, Denied, HubError, IdentifierError, InputError, SchemaDrift, SourceDown, StateError
 from schemas.grants import Predicate, Quota, RowFilter
@@ -19,9 +21,9 @@ from tests.sharing.conftest import GUARD, OTHER, person
 KEY = citizen_id(3)
 
 
-def ask(hub, key=KEY, purpose="basis", matter="BJ-2026-0001", actor=ASKER):
+def ask(hub, key=KEY, purpose="basis", matter="BJ-2026-0001", actor=ASKER, **more):
     """Calls the interface as a window does."""
-    return calling.call(hub, actor, DATASET, {"citizen_id": key}, purpose, matter)
+    return calling.call(hub, actor, DATASET, {"citizen_id": key}, Why(purpose, case_no=matter, **more))
 
 
 def events(hub):
@@ -77,8 +79,8 @@ def test_no_secret_or_value_in_logs_or_views(open_city, provider, caplog):
     [
         ({"actor": person("x", "window", OTHER)}, "GRANT_NONE"),
         ({"purpose": "collaboration"}, "GRANT_PURPOSE"),
-        ({"matter": ""}, "MATTER"),
-        ({"matter": citizen_id(1)}, "MATTER"),
+        ({"matter": ""}, "WHY_CASE"),
+        ({"matter": citizen_id(1)}, "WHY_FORM"),
         ({"key": KEY[:-1] + ("0" if KEY[-1] != "0" else "1")}, "ID_CHECK"),
         ({"key": ""}, "INTERFACE_KEY"),
         ({"key": "../../admin"}, None),
@@ -93,6 +95,41 @@ def test_refusals_are_logged_and_reach_nobody(open_city, provider, change, code)
     assert (event["result"], event["error_code"]) == ("denied", refused.value.code)
     assert provider.seen == []
     assert KEY[:17] not in str(refused.value)
+
+
+MACHINE = MachineActor("窗口系统", frozenset({"window"}), department=ASKER.department, ways=frozenset({"interface"}))
+DESK = {"handler": "王经办", "window": "3号窗口", "request_id": "REQ-00000001"}
+
+
+def test_a_machine_names_its_desk_and_numbers_its_calls(open_city, provider):
+    """A client calls as by key: way, person at the desk, number of the call; a number stands for one call."""
+    other_way = replace(MACHINE, ways=frozenset({"verify"}))
+    for code, actor, said in (
+        ("CLIENT_WAY", other_way, DESK),
+        ("WHY_HANDLER", MACHINE, DESK | {"window": ""}),
+        ("REQUEST_ID", MACHINE, DESK | {"request_id": ""}),
+    ):
+        with pytest.raises((Denied, InputError)) as refused:
+            ask(open_city, actor=actor, **said)
+        assert refused.value.code == code and events(open_city)[0]["error_code"] == code
+    assert provider.seen == []
+    assert ask(open_city, actor=MACHINE, **DESK).rows
+    detail = events(open_city)[0]["detail"]
+    assert (detail["client"], detail["handler"], detail["request_id"]) == ("窗口系统", "王经办", "REQ-00000001")
+    with pytest.raises(StateError, match="REQUEST_REPLAYED"):
+        ask(open_city, actor=MACHINE, **DESK)
+    assert len(provider.seen) == 1 and events(open_city)[0]["error_code"] == "REQUEST_REPLAYED"
+
+
+def test_an_intake_number_stands_for_a_case_for_a_while(open_city, provider):
+    """Before acceptance a call names an intake number; one that nobody bound in time gives nothing more."""
+    assert ask(open_city, matter="", intake_no="YS-0001").rows
+    event = events(open_city)[0]
+    assert event["case_no"] is None and event["detail"]["intake_no"] == "YS-0001"
+    open_city.clock.forward(days=16)
+    with pytest.raises(Denied, match="INTAKE_EXPIRED"):
+        ask(open_city, matter="", intake_no="YS-0001")
+    assert len(provider.seen) == 1
 
 
 def test_ways_quota_and_freeze_bind(city, provider):

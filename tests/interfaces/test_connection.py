@@ -13,6 +13,7 @@ from connectors.rest.client import Limits, Outgoing, fill_path, send
 from connectors.rest.transport import Deadline, Guarded
 from exchange.interfaces import attaching, calling
 from exchange.interfaces.attaching import Connection
+from exchange.keyed.why import Why
 from schemas.errors import Denied, HubError, InputError, SourceRefused, StateError
 from tests.exchange.conftest import ADMIN
 from tests.exchange.small_city import citizen_id
@@ -183,9 +184,9 @@ def test_oauth2_through_the_hub(city, system, provider):
     token_url = system[1].replace("/api", "/token")
     attaching.connect(city, EDITOR, DATASET, Connection(system[1], "oauth2", "hub", CLIENT_SECRET, token_url))
     asked = {"citizen_id": citizen_id(3)}
-    assert len(calling.call(city, ASKER, DATASET, asked, "basis", "BJ-1").rows) == 1
+    assert len(calling.call(city, ASKER, DATASET, asked, Why("basis", case_no="BJ-1")).rows) == 1
     provider.accepts = {"authorization": "Bearer nobody"}
-    assert len(calling.call(city, ASKER, DATASET, asked, "basis", "BJ-1").rows) == 1
+    assert len(calling.call(city, ASKER, DATASET, asked, Why("basis", case_no="BJ-1")).rows) == 1
 
 
 def test_a_secret_is_sealed_and_goes_nowhere_else(city, system):
@@ -212,7 +213,7 @@ def test_without_allowance_this_machine_is_not_called(city, provider):
     grant(city)
     attaching.allow(city, ADMIN, DATASET, False, True)
     with pytest.raises(Denied) as refused:
-        calling.call(city, ASKER, DATASET, {"citizen_id": citizen_id(3)}, "basis", "BJ-1")
+        calling.call(city, ASKER, DATASET, {"citizen_id": citizen_id(3)}, Why("basis", case_no="BJ-1"))
     assert refused.value.code == "INTERFACE_ADDRESS_REFUSED" and provider.seen == []
 
 

@@ -101,11 +101,13 @@ def test_called_over_the_api(city, sign, provider):
     grant(city)
     window = sign("window", "chuangkou", CONSUMER)
     bearer = {"authorization": f"Bearer {window.cookies['shuqiao_session']}"}
-    asked = {"keys": {"citizen_id": citizen_id(3)}, "purpose": "basis", "matter": "BJ-1"}
+    asked = {"keys": {"citizen_id": citizen_id(3)}, "why": {"purpose": "basis", "case_no": "BJ-1"}}
     said = window.post(f"/api/v1{HERE}/call", json=asked, headers=bearer)
     assert said.status_code == 200, said.text
     assert set(said.json()["rows"][0]) == {"name", "sex_code", "birth_date"}
-    wrong = window.post(f"/api/v1{HERE}/call", json=asked | {"purpose": "collaboration"}, headers=bearer)
+    wrong = window.post(
+        f"/api/v1{HERE}/call", json=asked | {"why": {"purpose": "collaboration", "case_no": "BJ-1"}}, headers=bearer
+    )
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (403, "GRANT_PURPOSE")
     attaching.show(city, EDITOR, DATASET)
     assert window.get(f"/api/v1{HERE}", headers=bearer).status_code == 403
