@@ -142,7 +142,7 @@ def faults_of(found: Found) -> list[Finding]:
         return list(description.findings)
     operation = operation_named(description, interface.operation)
     if operation is None:
-        return [Finding("INTERFACE_OPERATION", "error", "操作", "没有选定操作", "请选择一个操作并对应参数和字段")]
+        return [Finding("INTERFACE_OPERATION", "error", "操作", "没有选定操作", "请选择一个操作并对应参数和属性")]
     return check_mapping(description.document, operation, mapped_of(interface), found.entry)
 
 

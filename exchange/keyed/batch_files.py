@@ -18,7 +18,8 @@ from schemas.rules.book import book
 
 _BYTES, _UNPACKED, _COLUMNS = 30_000_000, 400_000_000, 60
 RESULT, ITEMS = "核验结果", "不一致的数据项"
-_KEY_HEADINGS = ("公民身份号码", "身份证号", "身份证号码", "统一社会信用代码", "证件号码", "号码")
+_CITIZEN = ("公民身份号码", "身份证号", "身份证号码")  # glossary: as typed
+_KEY_HEADINGS = (*_CITIZEN, "统一社会信用代码", "证件号码", "号码")
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def described(desk: Desk, dataset: str, file: Annotated[UploadFile, File()]) -> 
         if isinstance(error, NotFound):
             raise
         return _asked_again(dataset, error, attaching.described(text).findings)
-    return Go(f"/interfaces/{dataset}/map", "描述已登记。请选择操作并对应参数和字段。")
+    return Go(f"/interfaces/{dataset}/map", "描述已登记。请选择操作并对应参数和属性。")
 
 
 def _asked_again(dataset: str, error: HubError, findings: Any) -> dict[str, Any]:

@@ -129,9 +129,9 @@ def _read_field(
                if places}  # fmt: skip
     name = ".".join(path)
     if rows and len(missing) == len(rows):
-        return Finding("INTERFACE_DRIFT", "error", item, f"响应缺少字段 {name}", "请提供部门核对是否改名或删除")
+        return Finding("INTERFACE_DRIFT", "error", item, f"响应缺少属性 {name}", "请提供部门核对是否改名或删除")
     if rows and len(wrong) == len(rows):
-        return Finding("INTERFACE_DRIFT", "error", item, f"字段 {name} 的类型与描述不符", "请提供部门核对类型是否改动")
+        return Finding("INTERFACE_DRIFT", "error", item, f"属性 {name} 的类型与描述不符", "请提供部门核对类型是否改动")
     return None
 
 
@@ -141,7 +141,7 @@ def _extra(shape: Shape, rows: list[Any]) -> tuple[Finding, ...]:
         return ()
     extra = sorted({name for row in rows for name in row} - known)[:_NOTICED]
     return tuple(
-        Finding("INTERFACE_EXTRA", "info", name[:60], f"响应多出描述中没有的字段 {name[:60]}", "不会传给使用方")
+        Finding("INTERFACE_EXTRA", "info", name[:60], f"响应多出描述中没有的属性 {name[:60]}", "不会传给使用方")
         for name in extra
         if name.isprintable()
     )

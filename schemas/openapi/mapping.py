@@ -157,9 +157,9 @@ def _field(document: Mapping[str, Any], row: Any, mapping: ToItem, item: Item | 
     path = parse_path(mapping.path)
     schema = at_path(document, row, path) if path else None
     if schema is None:
-        says = f"数据项 {item.title} 对应的字段 {mapping.path[:80]} 在响应结构中不存在"
-        yield _wrong(item.name, says, "请从响应的字段中选择")
+        says = f"数据项 {item.title} 对应的属性 {mapping.path[:80]} 在响应结构中不存在"
+        yield _wrong(item.name, says, "请从响应的属性中选择")
         return
     types = types_of(document, schema)
     if types != ANY and not types & _FITTING.get(item.type, _SCALAR):
-        yield _wrong(item.name, f"字段 {mapping.path[:80]} 的类型与数据项 {item.title} 不符", "请改选字段或数据项")
+        yield _wrong(item.name, f"属性 {mapping.path[:80]} 的类型与数据项 {item.title} 不符", "请改选属性或数据项")
