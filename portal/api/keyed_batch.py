@@ -49,7 +49,7 @@ def why_of(facts: dict[str, str]) -> Why:
     """Makes the reasons of their named texts; what is not one of them is refused."""
     wrong = set(facts) - set(Why.__slots__)
     if wrong:
-        raise InputError("why 中有不认识的字段", "、".join(Why.__slots__), "请改正后重试", code="INPUT")
+        raise InputError("why 中有不认识的项", "、".join(Why.__slots__), "请改正后重试", code="INPUT")
     return Why(**facts)
 
 
