@@ -1,8 +1,8 @@
 """The chain over the audit events: sealing committed events in batches, reading links, batches, anchors, archives.
 
 Writers insert events and touch nothing else. The sealer takes the events of transactions that ended before its
-horizon (the oldest running transaction): nothing can be committed among them any more, so a batch has no gap and
-no late event. Hashing is the caller's.
+horizon (the oldest running transaction of this database): nothing can be committed among them any more, so a batch
+has no gap and no late event. Hashing is the caller's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +18,18 @@ from catalog.tables_auditing import audit_anchors, audit_archives, audit_batches
 
 #: The form of a record's hash that the sealer writes.
 FORMAT = 2
+#: The oldest running transaction that is not known as another database's, and the number that the next one gets.
+#: Locks name a transaction without its epoch, hence the modulus.
+_RUNNING = text("""
+    select coalesce(min(running), txid_snapshot_xmax(txid_current_snapshot())),
+           txid_snapshot_xmax(txid_current_snapshot())
+    from txid_snapshot_xip(txid_current_snapshot()) as running where not exists (
+        select from pg_locks as held join pg_stat_activity as session on session.pid = held.pid
+        where held.locktype = 'transactionid' and held.mode = 'ExclusiveLock'
+        and cast(cast(held.transactionid as text) as bigint) = running % 4294967296
+        and session.datname <> current_database()
+    )
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +110,13 @@ def seal_batch(connection: Connection, hashing: Hashing, now: datetime, limit: i
     head = _last_link(connection)
     if last is None and head is not None:
         return _adopt(connection, hashing, now, head)
-    horizon, since = _horizon(connection), last.horizon if last else 0
-    rows = connection.execute(_final(since, horizon).limit(limit)).all()
+    since = last.horizon if last else 0
+    horizon, restored = _horizon(connection, since)
+    rows = connection.execute(_final(since, horizon, restored=restored).limit(limit)).all()
     if not rows:
         return None
     if len(rows) == limit:  # more may follow: the next batch begins at the last transaction seen, not at the horizon
-        horizon = since if horizon < since else rows[-1].tx
+        horizon = since if restored else rows[-1].tx
     number, previous = (head.number, head.record_sm3) if head else _archived_head(connection)
     first, links, moment = number + 1, [], rows[-1].ts
     for row in rows:
@@ -120,16 +133,23 @@ def seal_batch(connection: Connection, hashing: Hashing, now: datetime, limit: i
     ))  # fmt: skip
 
 
-def _horizon(connection: Connection) -> int:
-    """Returns the oldest transaction that runs: all before it have ended."""
-    return int(connection.execute(text("select txid_snapshot_xmin(txid_current_snapshot())")).scalar_one())
+def _horizon(connection: Connection, since: int) -> tuple[int, bool]:
+    """Returns the oldest transaction that runs in this database, and whether the server is another than before.
+
+    All before it have ended. Those of the server's other databases (Airflow's, another hub's) write no event here and
+    hold nothing back. One that ended during the look belongs to nobody any more and counts as ours: it may hold back
+    what is new, never what was final, hence not below `since`. A server whose numbers have not come that far is one
+    on which a dump was restored.
+    """
+    oldest, following = connection.execute(_RUNNING).one()
+    restored = following < since
+    return (int(oldest), True) if restored else (max(int(oldest), since), False)
 
 
-def _final(since: int, horizon: int) -> Select[Any]:
+def _final(since: int, horizon: int, *, restored: bool) -> Select[Any]:
     """Selects unlinked events of ended transactions since the last batch's horizon.
 
-    A horizon that went back is that of another server on which a dump was restored: there every unlinked event that
-    can be seen is taken, whatever number its transaction had.
+    Where a dump was restored every unlinked event that can be seen is taken, whatever number its transaction had.
     """
     query = (
         select(audit_events.c.seq, audit_events.c.tx, *EVENT)
@@ -137,7 +157,7 @@ def _final(since: int, horizon: int) -> Select[Any]:
         .where(audit_chain.c.seq.is_(None))
         .order_by(audit_events.c.tx, audit_events.c.seq)
     )
-    if horizon < since:
+    if restored:
         return query
     return query.where(audit_events.c.tx >= since, audit_events.c.tx < horizon)
 
@@ -175,7 +195,7 @@ def waiting(connection: Connection) -> Waiting:
         .select_from(audit_events.outerjoin(audit_chain, audit_chain.c.seq == audit_events.c.seq))
         .where(audit_chain.c.seq.is_(None))
     )
-    if last is not None and _horizon(connection) >= last.horizon:
+    if last is not None and not _horizon(connection, last.horizon)[1]:
         query = query.where(audit_events.c.tx >= last.horizon)
     events, oldest = connection.execute(query).one()
     return Waiting(events, oldest)
@@ -184,7 +204,7 @@ def waiting(connection: Connection) -> Waiting:
 def passed_over(connection: Connection, limit: int = 100) -> list[int]:
     """Lists unlinked events of transactions before the last batch's horizon: their links were taken away."""
     last = last_batch(connection)
-    if last is None or _horizon(connection) < last.horizon:
+    if last is None or _horizon(connection, last.horizon)[1]:
         return []
     query = (
         select(audit_events.c.seq)

@@ -143,7 +143,7 @@ class TableSink:
         target, control = tables
         manifest = shipment.manifest
         with connection.begin():
-            if (found := _known(connection, control, manifest.batch_no)) is not None:
+            if (found := _known(connection, control, manifest.batch_no, shipment)) is not None:
                 return found
             _require_turn(connection, control, manifest, self._table)
             # The line first: of two who bring the same batch the second waits here for the end of the first.
@@ -237,9 +237,25 @@ def _control(metadata: sa.MetaData, schema: str | None) -> sa.Table:
     )
 
 
-def _known(connection: Connection, control: sa.Table, batch_no: str) -> Receipt | None:
-    found = connection.execute(sa.select(control.c.row_count).where(control.c.batch_no == batch_no)).scalar()
-    return None if found is None else Receipt(batch_no, int(found))
+def _known(
+    connection: Connection, control: sa.Table, batch_no: str, shipment: Shipment | None = None
+) -> Receipt | None:
+    """Returns the receipt of a batch that is there; raises StateError when it is another than the shipment.
+
+    A hub that was set back to a backup, or a second hub under the same node code, gives numbers a second time.
+    """
+    query = sa.select(control.c.row_count, control.c.manifest).where(control.c.batch_no == batch_no)
+    found = connection.execute(query).one_or_none()
+    if found is None:
+        return None
+    if shipment is not None and found.manifest != shipment.signed_manifest.decode():
+        raise StateError(
+            f"前置库已有另一份批次 {batch_no}",
+            "一个批次号只能有一份内容",
+            "请使用部门核对 sq_batches，枢纽核对节点编号（SHUQIAO_NODE）后申请全量重送",
+            code="DELIVERY_FOREIGN",
+        )
+    return Receipt(batch_no, int(found.row_count))
 
 
 def _require_turn(connection: Connection, control: sa.Table, manifest: Manifest, table: str) -> None:

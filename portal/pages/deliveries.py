@@ -155,6 +155,8 @@ def _changed(desk: Desk, subscription_id: str, name: str, reason: str) -> Go | d
     change, says = changes[name]
     try:
         change(desk.hub, desk.actor, subscription_id, reason)
+    except NotFound:  # an InputError, but not one of this page: who only provides the data may look and not change
+        raise
     except (InputError, StateError) as error:
         return _one(desk, subscription_id, error) | {"template": "delivery.html"}
     return Go(f"/deliveries/{subscription_id}", says)

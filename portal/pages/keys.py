@@ -27,7 +27,7 @@ def _keys(desk: Desk, fault: HubError | None) -> dict[str, Any]:
 
 
 @pages.post("/keys/rotate", action="keys.rotate")
-def rotate(desk: Desk, reason: _Long) -> Go | dict[str, Any]:
+def rotate(desk: Desk, reason: _Long = "") -> Go | dict[str, Any]:
     """Adds a generation that seals from now on."""
     try:
         rotation.rotate(desk.hub, desk.actor, reason)
@@ -44,7 +44,7 @@ def reencrypt(desk: Desk) -> Go:
 
 
 @pages.post("/keys/{generation}/retire", action="keys.retire")
-def retire(desk: Desk, generation: int, reason: _Long) -> Go | dict[str, Any]:
+def retire(desk: Desk, generation: int, reason: _Long = "") -> Go | dict[str, Any]:
     """Retires a generation that nothing uses."""
     try:
         rotation.retire(desk.hub, desk.actor, generation, reason)

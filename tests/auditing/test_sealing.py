@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
+from catalog.engine import make_engine
 from catalog.stores import audit as store
 from catalog.stores import audit_chain
 from catalog.stores.audit import GENESIS
@@ -62,6 +63,41 @@ def test_a_transaction_that_began_early_and_writes_late_is_sealed_later(hub, adm
         transaction.commit()
     seal_pending(hub)
     assert sorted(linked(hub)) == [1, 2, 3, 4, 5] and len(set(linked(hub))) == 5
+    assert verification.verify(hub, admin).holds
+
+
+def test_another_database_of_the_server_holds_nothing_back(hub, admin, empty_database_url):
+    """A transaction that runs in another database (Airflow's) delays no sealing; one of the hub's own does."""
+    other = make_engine(empty_database_url)
+    with other.connect() as stranger, hub.engine.connect() as own:
+        stranger.execute(text("select txid_current()"))
+        add(hub, 2)
+        [sealed] = seal_pending(hub)
+        assert (sealed.first_number, sealed.last_number) == (1, 2)
+        own.execute(text("select txid_current()"))
+        add(hub, 2)
+        assert seal_pending(hub) == []
+        own.rollback()
+        assert [each.last_number for each in seal_pending(hub)] == [4]
+    other.dispose()
+    assert verification.verify(hub, admin).holds
+
+
+def test_a_stranger_that_ends_during_the_look_sets_nothing_back(hub, admin, monkeypatch):
+    """A transaction nobody is known to own holds back what is new; what was final stays final, each event once."""
+    with hub.engine.connect() as unknown:
+        unknown.execute(text("select txid_current()"))
+        add(hub, 2)
+        everyone = "session.datname <> current_database()"
+        known = str(audit_chain._RUNNING)
+        monkeypatch.setattr(audit_chain, "_RUNNING", text(known.replace(everyone, "true")))
+        seal_pending(hub)
+        monkeypatch.setattr(audit_chain, "_RUNNING", text(known))
+        add(hub, 1)
+        assert seal_pending(hub) == [] and linked(hub) == [1, 2]
+        assert audit_chain.passed_over(unknown) == []
+    seal_pending(hub)
+    assert linked(hub) == [1, 2, 3]
     assert verification.verify(hub, admin).holds
 
 

@@ -25,7 +25,6 @@ from connectors.registry import open_source
 from schemas.entry import Attachment
 from schemas.source import ReadRequest
 
-DATABASE = f"shuqiao_connectors_{os.getpid()}"
 COLUMNS = (
     ("code", "text"),
     ("title", "text"),
@@ -111,12 +110,12 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     base = os.environ.get("SHUQIAO_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")  # noqa: TID251
     if not _answers(base, 5432):
         base = request.getfixturevalue("cluster").url("postgres").replace("+psycopg", "")
+    name = _database()
     with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{DATABASE}"')
-        connection.execute(f'CREATE DATABASE "{DATABASE}"')
-    yield str(sa.make_url(base).set(database=DATABASE).render_as_string(hide_password=False))
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield str(sa.make_url(base).set(database=name).render_as_string(hide_password=False))
     with psycopg.connect(base, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{DATABASE}" WITH (FORCE)')
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
@@ -124,12 +123,17 @@ def mysql_url() -> Iterator[str]:
     """A database of our own in a real MariaDB or MySQL."""
     base = sa.make_url(os.environ.get("SHUQIAO_TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/"))  # noqa: TID251
     _need(str(base), 3306, "MariaDB")
+    name = _database()
     with mysql(base) as cursor:
-        cursor.execute(f"DROP DATABASE IF EXISTS `{DATABASE}`")
-        cursor.execute(f"CREATE DATABASE `{DATABASE}` CHARACTER SET utf8mb4")
-    yield base.set(database=DATABASE).render_as_string(hide_password=False)
+        cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+    yield base.set(database=name).render_as_string(hide_password=False)
     with mysql(base) as cursor:
-        cursor.execute(f"DROP DATABASE `{DATABASE}`")
+        cursor.execute(f"DROP DATABASE `{name}`")
+
+
+def _database() -> str:
+    """Names a database for one folder of tests: a fixture that two folders import is made for each of them."""
+    return f"shuqiao_connectors_{os.getpid()}_{uuid.uuid4().hex[:6]}"
 
 
 def mysql(url: Any) -> Any:

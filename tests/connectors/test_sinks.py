@@ -208,6 +208,9 @@ def test_a_table_takes_a_batch_number_once(front):
     assert front.ask("SELECT count(*) FROM sq_person")[0][0] == 6
     assert sink.receipt("20261122HUB000001").accepted == 6
     assert sink.receipt("20261122HUB000009") is None
+    with pytest.raises(StateError, match="DELIVERY_FOREIGN"):
+        sink.deliver(shipment(1, ALL[:2], "full"), let_pass, NoFaults())
+    assert front.ask("SELECT count(*) FROM sq_person")[0][0] == 6
 
 
 def test_batches_come_in_order(front):

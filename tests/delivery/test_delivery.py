@@ -357,7 +357,7 @@ def test_secrets_of_a_place_are_sealed_and_never_shown(hub):
         ("table", "postgresql://h/d", {}),
         ("table", "sqlite:///x.db", {"table": "t"}),
         ("callback", "ftp://h/x", {}),
-        ("callback", "https://", {}),
+        ("callback", "https://u:hunter2@/in", {}),
         ("nothing", "https://h", {}),
     ],
 )

@@ -59,14 +59,19 @@ def whole_city(cluster, _template, tmp_path_factory):
     """A hub with a synced register `person` and one that nothing was synced of yet, `empty`."""
     folder = tmp_path_factory.mktemp("keyed")
     with contextmanager(_fresh)(cluster, _template) as url, pytest.MonkeyPatch.context() as patched:
-        fake = ModuleType("quality.suite")
-        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-        patched.setitem(sys.modules, "quality.suite", fake)
+        quiet(patched)
         chosen = Settings(var=folder / "var", database_url=url, workers=1, dags_file=folder / "dags.py")
         hand = HandClock()
         with open_hub(chosen, hand) as hub:
             _fill(hub, folder)
             yield hub
+
+
+def quiet(patched):
+    """Keeps GX (seconds to import) out."""
+    fake = ModuleType("quality.suite")
+    fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
+    patched.setitem(sys.modules, "quality.suite", fake)
 
 
 def _fill(hub, folder):
@@ -91,9 +96,7 @@ def publish(hub, folder, dataset):
 def second_register(whole_city, tmp_path_factory):
     """A second register of the same people, `resident`."""
     with pytest.MonkeyPatch.context() as patched:
-        fake = ModuleType("quality.suite")
-        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-        patched.setitem(sys.modules, "quality.suite", fake)
+        quiet(patched)
         publish(whole_city, tmp_path_factory.mktemp("second"), "resident")
 
 
