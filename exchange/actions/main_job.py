@@ -27,5 +27,6 @@ ACTIONS: dict[str, Action] = {
     "dataset.versions": Action(BUSINESS, "QUERY", "查看数据版本"),
     "dataset.rollback": Action(DATA_ADMIN, "PUBLISH", "回退数据版本"),
     "retention.apply": Action(ADMINISTRATOR, "CONFIG", "清除到期数据"),
+    "retention.short": Action(ADMINISTRATOR, "CONFIG", "清除短期保留的结果"),
     "directory.write": Action(ADMINISTRATOR, "CONFIG", "生成调度清单"),
 }
