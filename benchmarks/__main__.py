@@ -20,18 +20,18 @@ RESULTS = Path(__file__).parent / "results"
 
 def commands(*, quick: bool) -> list[list[str]]:
     """Lists the benchmarks with their arguments."""
-    rows, large, lookups = ("50000", "500000", "200") if quick else ("1000000", "10000000", "2000")
+    rows, large = ("50000", "500000") if quick else ("1000000", "10000000")
     gate_rows = "20000" if quick else "200000"
     return [
         ["bench_gate", "--rows", gate_rows],
         ["bench_gate_files", "--rows", rows],
         ["bench_sync", "--rows", rows, "--large", large],
         ["bench_sync", "--rows", rows, "--large", "0", "--suite", "gm"],
-        ["bench_lookup", "--rows", rows, "--lookups", lookups],
         ["bench_dag_parse"],
         ["bench_search", *(["--entries", "1000"] if quick else [])],
         ["bench_overview"],
         ["bench_audit"],
+        ["bench_keyed", "--rows", rows, *(["--seconds", "2"] if quick else [])],
         ["real_registers", *(["--provinces", "gansu"] if quick else [])],
     ]
 

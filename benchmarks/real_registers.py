@@ -21,11 +21,12 @@ from typing import Any
 
 from benchmarks import register_checks as checks
 from benchmarks import register_report
-from exchange import datasets, entries, quarantine, sync
+from exchange import entries, quarantine, sync
 from exchange.access import Actor, local_administrator
 from exchange.hub import Hub, open_hub
 from exchange.runs import RunView
 from exchange.settings import Settings
+from tests.reading import select
 
 ROOT = Path(__file__).parent.parent
 CONTRACT = ROOT / "tests" / "contracts" / "legal_entity_register.yaml"
@@ -87,8 +88,8 @@ def measure(hub: Hub, actor: Actor, province: str) -> Register:
     _, rows = checks.records(path)
     register = Register(province, len(rows), checks.lines(path), run, sync.run(hub, actor, dataset))
     _look_at_rejected(register, list(quarantine.show(hub, actor, run.run_id)), rows)
-    with datasets.query(hub, actor, f"SELECT uscc, reg_capital, currency_code, flags FROM {dataset}") as found:
-        _look_at_published(register, path, (row for batch in found for row in batch.to_pylist()))
+    published = select(hub, f"SELECT uscc, reg_capital, currency_code, flags FROM {dataset}")
+    _look_at_published(register, path, iter(published))
     return register
 
 

@@ -1,18 +1,17 @@
-"""`shuqiao dataset`: show, look up by subject, query, versions, rollback."""
+"""`shuqiao dataset`: show, versions, rollback, and look-up by subject under a grant, for which an account signs in."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, AsOf, Dataset, Reason
+from cli.options import AsJson, Dataset, Login, Purpose, Reason
 from cli.output import print_facts, print_json, print_table, say, shallow, text
-from cli.results import Format, write_result
-from cli.session import errors_as_sentences, hub
+from cli.session import desk, hub
 from cli.sync import show_run
 from exchange import datasets as use_cases
-from schemas.errors import InputError
+from exchange.keyed import operations
+from exchange.keyed.why import Why
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -108,42 +107,26 @@ def rollback(
 @app.command()
 def lookup(
     dataset: Dataset,
-    key: Annotated[str, typer.Argument(help="公民身份号码或统一社会信用代码；写 - 则从标准输入读。")],
-    as_of: AsOf = None,
+    key: Annotated[str, typer.Argument(help="公民身份号码或统一社会信用代码；写 - 则从标准输入的下一行读。")],
+    login: Login,
+    purpose: Purpose,
+    case: Annotated[str, typer.Option("--case", help="办件编号；受理前的预受理号请在门户或接口使用。")],
     as_json: AsJson = False,
 ) -> None:
-    """按主体查一个数据集，返回零到多行；每次查询都记入审计日志。
+    """按授权用号码查一个数据集，返回零到多行；数据管理员须有经确认的应急查询。每次都记入操作日志。
 
-    示例：shuqiao dataset lookup population 62040219900307987X
+    示例：shuqiao dataset lookup population 62040219900307987X --login wen --purpose basis --case BJ-2026-000123
     """
-    with hub() as (opened, actor):
-        answer = use_cases.lookup(
-            opened, actor, dataset, sys.stdin.readline().strip() if key == "-" else key, as_of=as_of
-        )
+    with desk(login) as (opened, actor):
+        typed = sys.stdin.readline().strip() if key == "-" else key
+        answer = operations.fetch(opened, actor, dataset, typed, Why(purpose=purpose, case_no=case))
     if as_json:
         print_json(answer)
         return
-    say(f"{dataset} 版本 {answer.version}，数据截至 {text(answer.data_time)}，共 {len(answer.rows)} 行。")
-    for row in answer.rows:
-        stale = f"（{text(row.stale_since)} 起的新数据未通过校验，显示的是上一个好版本）" if row.stale_since else ""
-        print_facts("、".join(row.roles) + stale, row.values.items())
-
-
-@app.command()
-def query(
-    sql: Annotated[str, typer.Argument(help="一条SELECT；表名就是数据集名称。")],
-    format_: Annotated[Format, typer.Option("--format", help="输出格式。")] = Format.table,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="写到文件。")] = None,
-    as_of: AsOf = None,
-    as_json: Annotated[bool, typer.Option("--json", help="等于 --format json。")] = False,
-) -> None:
-    """用一条SELECT检索共享数据集。
-
-    示例：shuqiao dataset query "SELECT sex_code, count(*) FROM population GROUP BY 1" --format csv
-    """
-    chosen = Format.json if as_json else format_
-    with errors_as_sentences():
-        if chosen is Format.parquet and output is None:
-            raise InputError("没有给出输出文件", "Parquet只能写到文件", "请加 -o 文件名", code="OUTPUT_MISSING")
-    with hub() as (opened, actor), use_cases.query(opened, actor, sql, as_of=as_of) as reader:
-        write_result(reader, chosen, output)
+    basis = f"授权 {answer['grant']}，版本 {answer['version']}，数据截至 {text(answer['data_time'])}"
+    say("；".join([f"{dataset} {answer['says']}，{basis}", *answer["notices"]]) + "。")
+    for row in answer["rows"]:
+        stale = row.get("stale_since")
+        kept = f"（{stale} 起的新数据未通过校验，显示的是上一个好版本）" if stale else ""
+        disputed = f"（{row['disputed']}）" if "disputed" in row else ""
+        print_facts("、".join(row["roles"] or ("查到",)) + kept + disputed, row["values"].items())

@@ -19,7 +19,7 @@ app.add_typer(entry.app, name="entry", help="目录条目：检查、登记、�
 app.add_typer(connection.app, name="connection", help="连接：部门系统的地址和账号。")
 app.add_typer(sync.app, name="sync", help="同步：运行、查看、放行、作废、重新校验。")
 app.add_typer(quarantine.app, name="quarantine", help="问题数据：每一行及其原因。")
-app.add_typer(dataset.app, name="dataset", help="共享数据集：查看、按主体查询、检索、版本、回退。")
+app.add_typer(dataset.app, name="dataset", help="共享数据集：查看、按授权用号码查、版本、回退。")
 app.add_typer(audit.app, name="audit", help="操作日志：封存、锚点、核验、导出、归档。")
 app.add_typer(delivery.app, name="delivery", help="订阅推送：登记、查看、送达、全量重送、签名公钥。")
 app.add_typer(keys.app, name="keys", help="密钥：查看、更换、重新加密、退役。")

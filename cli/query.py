@@ -1,26 +1,19 @@
 """`shuqiao query`: an analyst's statements over what is granted; every command signs an account in."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.options import AsJson, AsOf
+from cli.options import AsJson, AsOf, Login, Purpose
 from cli.output import print_json, print_table, say, shallow, text
-from cli.session import errors_as_sentences
-from exchange.access import Actor
-from exchange.hub import Hub, open_hub
+from cli.session import desk
 from exchange.queries import approval, exports, running, saved
-from exchange.sessions import sign_in, sign_out
-from schemas.errors import Denied, InputError
+from schemas.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-Login = Annotated[str, typer.Option("--login", help="登录名；口令在终端输入，或从标准输入的第一行读。")]
-Purpose = Annotated[str, typer.Option(help="使用用途：basis、reference、checking、collaboration。")]
 TABLE_COLUMNS = (("dataset", "数据集"), ("title", "名称"), ("grant", "授权"), ("purposes", "用途"), ("items", "数据项"))
 HISTORY_COLUMNS = (
     ("id", "查询"), ("state_name", "状态"), ("rows", "行数"), ("started_at", "开始时间"), ("sql", "语句"),
@@ -28,21 +21,6 @@ HISTORY_COLUMNS = (
 EXPORT_COLUMNS = (
     ("number", "导出"), ("state_name", "状态"), ("format", "格式"), ("rows", "行数"), ("fetch_until", "领取期限"),
 )  # fmt: skip
-
-
-@contextmanager
-def desk(login: str) -> Iterator[tuple[Hub, Actor]]:
-    """Opens the hub and signs an account in for one command."""
-    with errors_as_sentences(), open_hub() as opened:
-        tty = sys.stdin.isatty()
-        password = typer.prompt("口令", hide_input=True, err=True) if tty else sys.stdin.readline().rstrip("\n")
-        token, session = sign_in(opened, login, password, None, channel="cli", address=None)
-        try:
-            if session.must_change or session.needs_code:
-                raise Denied("须先修改初始口令或启用动态码", "", "请先登录门户完成设置", code="SIGN_IN_INCOMPLETE")
-            yield opened, session.actor
-        finally:
-            sign_out(opened, token)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Opens the hub for one command and turns the hub's errors into one line and an exit code."""
+"""Opens the hub for one command, as the administrator or for an account that signs in; tells errors in one line."""
 
 import signal
 import sys
@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import typer
+
 from cli.output import say
 from exchange.access import Actor, local_administrator
 from exchange.hub import Hub, open_hub
 from exchange.runs import as_ours
+from exchange.sessions import sign_in, sign_out
 from schemas.errors import Denied, Held, HubError, InputError, StateError
 
 #: Exit codes: what a script can tell apart. 2 is also what a wrong option gives.
@@ -73,3 +76,18 @@ def hub() -> Iterator[tuple[Hub, Actor]]:
     """Opens the hub as the local administrator for one command."""
     with errors_as_sentences(), open_hub() as opened:
         yield opened, local_administrator()
+
+
+@contextmanager
+def desk(login: str) -> Iterator[tuple[Hub, Actor]]:
+    """Opens the hub and signs an account in for one command."""
+    with errors_as_sentences(), open_hub() as opened:
+        tty = sys.stdin.isatty()
+        password = typer.prompt("口令", hide_input=True, err=True) if tty else sys.stdin.readline().rstrip("\n")
+        token, session = sign_in(opened, login, password, None, channel="cli", address=None)
+        try:
+            if session.must_change or session.needs_code:
+                raise Denied("须先修改初始口令或启用动态码", "", "请先登录门户完成设置", code="SIGN_IN_INCOMPLETE")
+            yield opened, session.actor
+        finally:
+            sign_out(opened, token)

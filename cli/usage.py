@@ -1,4 +1,4 @@
-"""How a wrong command line is told: one sentence in Chinese with the next step. Knows no command."""
+"""How a wrong command line is told: one sentence in Chinese with the next step. Knows no command but those gone."""
 
 import sys
 from enum import Enum
@@ -12,6 +12,14 @@ from schemas.errors import InputError
 
 #: What the library raises for a wrong command line; it hands out its subclass alone.
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
+_UNKNOWN = "没有这个命令"
+#: Commands that are gone → what was decided, and what to use now.
+_GONE = {
+    ("dataset", "query"): InputError(
+        "没有 dataset query 命令", "数据按授权查询，本机管理员也不例外",
+        '请由获得授权的账号使用 shuqiao query run "语句" --login 登录名 --purpose 用途', code="USAGE",
+    ),
+}  # fmt: skip
 
 
 class Commands(TyperGroup):
@@ -37,6 +45,10 @@ class Commands(TyperGroup):
 def sentence(error: Any) -> InputError:
     """Says what is wrong with a command line; a typed value is not repeated, it may be personal."""
     path = error.ctx.command_path if error.ctx else "shuqiao"
+    if _got(error) == _UNKNOWN:
+        for (noun, verb), says in _GONE.items():
+            if error.ctx and error.ctx.info_name == noun and f"'{verb}'" in error.message:
+                return says
     return InputError(
         _got(error), _allowed(getattr(error, "param", None)), f"请用 {path} --help 查看写法和示例", code="USAGE"
     )
@@ -54,7 +66,7 @@ def _got(error: Any) -> str:
         return f"{name} 的值不可用"
     if "unexpected extra argument" in error.message:
         return "参数多了"
-    return "没有这个命令" if "No such command" in error.message else "命令的写法不对"
+    return _UNKNOWN if "No such command" in error.message else "命令的写法不对"
 
 
 def _allowed(parameter: Any) -> str:

@@ -91,6 +91,7 @@ PEOPLE = (
     ExamplePerson("civil.admin", "民安", _CIVIL, ("dept_admin",)),
     ExamplePerson("civil.editor", "苏助", _CIVIL, ("editor",)),
     ExamplePerson("civil.reviewer", "曹核", _CIVIL, ("dept_reviewer",)),
+    ExamplePerson("civil.window", "柳窗", _CIVIL, ("window",)),
     ExamplePerson("health.editor", "卫宁", "11620400XX00C0057X", ("editor",)),
     ExamplePerson("health.reviewer", "健审", "11620400XX00C0057X", ("dept_reviewer",)),
     ExamplePerson("nature.editor", "山图", "11620400XX00C0081E", ("editor",)),

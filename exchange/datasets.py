@@ -1,4 +1,4 @@
-"""Use-cases of shared datasets: list, show, versions, roll back, look up by subject key, query."""
+"""Use-cases of shared datasets: list, show, versions, roll back. None reads a row: rows leave under a grant alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -12,21 +12,14 @@ from catalog.stores import entries, problems, runs
 from catalog.stores.datasets import Dataset, Version
 from catalog.stores.runs import Run
 from exchange.access import Actor
-from exchange.answers import LookupAnswer, lake_rows, opened_rows, served_rows
-from exchange.audit import record, record_read, request_digest, use_case
+from exchange.audit import record, use_case
 from exchange.beginning import new_run_id
 from exchange.contracts import entry_from
-from exchange.entries import moment_of
 from exchange.hub import Hub
 from exchange.publication import publish_run
 from exchange.runs import RunView, failing, require_run, view, working_on
 from exchange.scope import unknown_entry
-from exchange.subjects import candidates
-from lake.layout import Layout
-from lake.query import Result, View, parse
-from lake.rows import RowCoder
 from lake.serving import Serving
-from lake.table import LakeTable
 from schemas.entry import Entry
 from schemas.errors import InputError, NotFound, StateError
 
@@ -207,85 +200,5 @@ def _begin_rollback(hub: Hub, dataset: str, to: int, reason: str) -> str:
     return run.run_id
 
 
-@use_case("dataset.lookup")
-def lookup(hub: Hub, actor: Actor, dataset: str, key: str, as_of: str | int | datetime | None = None) -> LookupAnswer:
-    """Returns the rows that name the subject; raises IdentifierError for an invalid key, NotFound."""
-    with hub.transaction() as connection:
-        held = _require_published(connection, dataset)
-        version = _version_as_of(connection, held, as_of)
-        entry = _entry(connection, dataset)
-        layout = _layout(hub, connection, dataset, None if as_of is None else version)
-    coder = RowCoder(entry, hub.crypto.keys(), hub.crypto.seal())
-    asked = candidates(layout, coder, key)
-    hashes = [candidate.key_hash.hex() for candidate in asked]
-    facts = {"subject_key_hashes": hashes, "items": [item.name for item in entry.items]}
-    record_read(hub, actor, "dataset.lookup", dataset, **facts, detail={"version": version.version})
-    number = version.version
-    if as_of is None:
-        found, number, layout = served_rows(hub, dataset, asked)
-    else:
-        found = lake_rows(LakeTable(hub.settings.lake_root, dataset, version.delta_version), asked)
-    rows = opened_rows(found, coder.decode(found, layout), entry, asked)
-    return LookupAnswer(dataset, number, version.data_time, rows)
-
-
-def _layout(hub: Hub, connection: Connection, dataset: str, version: Version | None) -> Layout:
-    """Returns the layout of what is read: the serving table's, or that of a version in the lake."""
-    if version is None:
-        state = Serving(hub.database_url).state(connection, dataset)
-        layout = state.layout if state else None
-    else:
-        layout = LakeTable(hub.settings.lake_root, dataset, version.delta_version).layout
-    if layout is None:
-        raise _unpublished(dataset)
-    return layout
-
-
-def _version_as_of(connection: Connection, held: Dataset, as_of: str | int | datetime | None) -> Version:
-    """Returns the version asked for: a number, a moment, or (None) the present one."""
-    found = None
-    if as_of is None or isinstance(as_of, int) or (isinstance(as_of, str) and as_of.isdecimal()):
-        number = held.current_version if as_of is None else int(as_of)
-        found = _version(connection, held.dataset, number)
-    else:
-        found = store.version_at(connection, held.dataset, _moment(as_of))
-    if found is None:
-        raise NotFound(
-            "该时间或版本号没有已发布的版本", "可用 dataset versions 查看", "请核对 --as-of", code="VERSION_UNKNOWN"
-        )
-    return found
-
-
 def _version(connection: Connection, dataset: str, number: int) -> Version | None:
     return store.find_version(connection, dataset, number) if abs(number) < _MOST_VERSIONS else None
-
-
-def _moment(as_of: str | int | datetime) -> datetime:
-    if isinstance(as_of, datetime):
-        return as_of
-    try:
-        return moment_of(str(as_of))
-    except ValueError:
-        raise InputError(
-            "--as-of 的写法不对", "版本号（如 3）或时间（如 2026-11-22T08:00）", "请改正后重试", code="AS_OF"
-        ) from None
-
-
-@use_case("dataset.query")
-def query(hub: Hub, actor: Actor, sql: str, as_of: str | int | datetime | None = None) -> Result:
-    """Runs one SELECT over datasets and streams it: use the result in `with`. Raises QueryError, NotFound."""
-    with hub.transaction() as connection:
-        known = {each.dataset: each for each in store.list_all(connection) if each.current_version}
-        parsed = parse(sql, known)
-        if isinstance(as_of, int | str) and str(as_of).isdecimal() and len(parsed.datasets) > 1:
-            raise InputError("多个数据集不能用同一个版本号", "请用时间作 --as-of", "", code="AS_OF")
-        views = {}
-        for name in parsed.datasets:
-            version = _version_as_of(connection, known[name], as_of)
-            coder = RowCoder(_entry(connection, name), hub.crypto.keys(), hub.crypto.seal())
-            views[name] = View(LakeTable(hub.settings.lake_root, name, version.delta_version), coder)
-    # The statement may name persons: the log has its keyed digest, so that a known statement can be recognised.
-    digest = request_digest(hub, "dataset.query", sql)
-    detail = {"datasets": list(parsed.datasets)}
-    record_read(hub, actor, "dataset.query", ",".join(parsed.datasets) or None, request_sm3=digest, detail=detail)
-    return Result(parsed, views, memory_mb=hub.settings.memory_mb, seconds=hub.settings.query_seconds)

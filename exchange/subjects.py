@@ -33,7 +33,7 @@ def candidates(layout: Layout, coder: RowCoder, key: str) -> list[Candidate]:
         raise InputError(
             "该数据集没有主体标识",
             "只有登记了公民身份号码或统一社会信用代码的数据集可以按号码查",
-            "请用 dataset query 查询",
+            "请改用在线查询",
         )
     found: dict[tuple[str, str], list[str]] = {}
     failed: list[Result] = []

@@ -1,15 +1,12 @@
-"""What `make run` shows at its end: per dataset what was published, what was kept as 问题数据 and why; two look-ups."""
+"""What `make run` shows of each dataset: what was published, what was kept as 问题数据 and why."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from exchange import datasets, entries, sync
+from exchange import entries, sync
 from exchange.access import Actor
 from exchange.hub import Hub
-from exchange.runs import RunView
 from schemas.findings import finding, sentence
 
-#: Subjects looked up at the end: dataset, the item that holds its key, what it is.
-_LOOKUPS = (("population", "citizen_id", "一个人"), ("legal_entity", "uscc", "一家单位"))
 _STATES = {
     "published": "已发布",
     "held": "暂缓发布",
@@ -17,12 +14,6 @@ _STATES = {
     "discarded": "已作废",
     "superseded": "已被新批次取代",
 }
-
-
-def newest_run(hub: Hub, actor: Actor, dataset: str) -> RunView | None:
-    """Returns the dataset's newest run."""
-    found = sync.list_runs(hub, actor, dataset, limit=1)
-    return found[0] if found else None
 
 
 def describe(hub: Hub, actor: Actor, dataset: str) -> Iterator[str]:
@@ -54,27 +45,3 @@ def _reasons(findings: Mapping[str, int]) -> Iterator[str]:
     for code, count in sorted(findings.items(), key=lambda found: -found[1]):
         if finding(code).severity == "error":
             yield f"    {count:>6} 行  {code:<26} {sentence(code, '数据项')}"
-
-
-def look_up(hub: Hub, actor: Actor, published: Sequence[str]) -> Iterator[str]:
-    """Yields one person and one company, found by their keys."""
-    for dataset, item, what in _LOOKUPS:
-        if dataset not in published:
-            continue
-        key = _any_key(hub, actor, dataset, item)
-        answer = datasets.lookup(hub, actor, dataset, key)
-        yield f"● 按号码查{what}：shuqiao dataset lookup {dataset} {key}"
-        titles = {
-            str(each.get("name")): str(each.get("title")) for each in entries.show_entry(hub, actor, dataset).items
-        }
-        for row in answer.rows:
-            shown = [f"{titles.get(name, name)} {value}" for name, value in row.values.items() if value is not None]
-            yield "    " + " ".join("，".join(shown[:8]).split())
-
-
-def _any_key(hub: Hub, actor: Actor, dataset: str, item: str) -> str:
-    with datasets.query(hub, actor, f'SELECT "{item}" FROM "{dataset}" WHERE "{item}" IS NOT NULL LIMIT 1') as reader:
-        for batch in reader:
-            for row in batch.to_pylist():
-                return str(row[item])
-    return ""

@@ -262,12 +262,9 @@ def _report(settings: Settings, datasets: list[str]) -> None:
 
     actor = local_administrator()
     with open_hub(settings) as hub:
-        published = [each for each in datasets if (run := report.newest_run(hub, actor, each)) and run.version]
         sys.stdout.write("\n同步结果（what was published, and what was kept as 问题数据 and why）\n")
         for dataset in datasets:
             _write(report.describe(hub, actor, dataset))
-        sys.stdout.write("\n")
-        _write(report.look_up(hub, actor, published))
         sys.stdout.write("\n")
 
 

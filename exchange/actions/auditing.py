@@ -19,6 +19,7 @@ ACTIONS: dict[str, Action] = {
     "audit.verify": Action(_KEEPERS, "QUERY", "核验操作日志"),
     "audit.seal": Action(_KEEPERS, "CONFIG", "封存操作日志"),
     "audit.anchor": Action(ADMINISTRATOR | _SECURITY, "KEY_USE", "签署日志锚点"),
+    "audit.nightly": Action(ADMINISTRATOR, "CONFIG", "封存操作日志并签署当日锚点"),
     "audit.export": Action(_KEEPERS, "EXPORT", "导出操作日志"),
     "audit.archive": Action(_KEEPERS, "EXPORT", "归档操作日志"),
     "audit.protect": Action(ADMINISTRATOR, "CONFIG", "分离操作日志的数据库权限"),

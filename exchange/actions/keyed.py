@@ -11,7 +11,8 @@ _SEEING: frozenset[Role] = _HEAD | _GUARDS | {"audit_admin", "inspector"}
 
 ACTIONS: dict[str, Action] = {
     # The five operations
-    "keyed.fetch": Action(_DESK, "API_CALL", "按号码调用"),
+    # A data administrator reads under a confirmed emergency opening alone.
+    "keyed.fetch": Action(_DESK | _AUTHORITY, "API_CALL", "按号码调用"),
     "keyed.reuse": Action(_DESK, "API_CALL", "按号码复用"),
     "keyed.verify": Action(_DESK, "API_CALL", "按号码核对"),
     "keyed.compare": Action(_USER, "API_CALL", "按号码比对"),

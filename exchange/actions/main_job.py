@@ -26,8 +26,7 @@ ACTIONS: dict[str, Action] = {
     "dataset.show": Action(BUSINESS, "QUERY", "查看共享数据集"),
     "dataset.versions": Action(BUSINESS, "QUERY", "查看数据版本"),
     "dataset.rollback": Action(DATA_ADMIN, "PUBLISH", "回退数据版本"),
-    "dataset.lookup": Action(ADMINISTRATOR, "QUERY", "按号码查询"),
-    "dataset.query": Action(ADMINISTRATOR, "QUERY", "查询数据"),
     "retention.apply": Action(ADMINISTRATOR, "CONFIG", "清除到期数据"),
+    "retention.short": Action(ADMINISTRATOR, "CONFIG", "清除短期保留的结果"),
     "directory.write": Action(ADMINISTRATOR, "CONFIG", "生成调度清单"),
 }

@@ -159,7 +159,8 @@ def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     if again is not None:
         quota.give_back(hub, made.grant, keys)
         return again
-    quota.count(hub, Use(made.grant.number, asking.way, 1, keys, rows))
+    if made.grant.request:  # an emergency opening is no grant, and stands in its own report
+        quota.count(hub, Use(made.grant.number, asking.way, 1, keys, rows))
     return answer
 
 

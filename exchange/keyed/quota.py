@@ -86,12 +86,13 @@ def flush(hub: Hub) -> None:
             count_uses(connection, hub, [summed[name] for name in sorted(summed)])
     if monotonic() - state.swept_at >= _SWEPT_SECONDS:
         state.swept_at = monotonic()
-        _sweep(hub)
+        drop_kept(hub)
 
 
-def _sweep(hub: Hub) -> None:
-    """Removes answers that are kept no longer, and the counts of days that are over."""
+def drop_kept(hub: Hub) -> int:
+    """Removes answers that are kept no longer, and the counts of days that are over; returns how many answers went."""
     now = hub.clock.now()
     with hub.transaction() as connection:
-        store.drop_calls(connection, now - timedelta(hours=book().number("ANSWER_KEPT_HOURS")))
+        gone = store.drop_calls(connection, now - timedelta(hours=book().number("ANSWER_KEPT_HOURS")))
         store.drop_counts(connection, clock.day_of(now) - timedelta(days=1))
+    return gone

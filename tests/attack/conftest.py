@@ -12,6 +12,7 @@ from runtime.server_user import footing
 from tests.attack import city_hub
 from tests.attack.desk import publish
 from tests.exchange.small_city import people, write_csv
+from tests.granted import grant, opened
 
 _QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
 
@@ -65,6 +66,8 @@ def desk(cluster: Cluster, _template: str, folder: Path, worker_id_or_main: str)
     write_csv(folder / "人口 名册.csv", people(200))
     publish(run, folder, "person", location="人口 名册.csv")
     run.ok("sync", "run", "person")
+    with opened(run) as hub:
+        grant(hub, "person")
     yield run
     with cluster.connect() as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -9,6 +9,8 @@ from typer.testing import Result
 from tests.attack import city_hub
 from tests.attack.city_hub import Shuqiao
 from tests.exchange.small_city import contract
+from tests.granted import opened
+from tests.reading import select
 
 SENTENCE = re.compile(r"\[[A-Z_]+\] [^。]*[\u4e00-\u9fff][^。]*。")
 
@@ -26,7 +28,8 @@ def state_of(run: Shuqiao) -> object:
     """Returns everything that a failed command must leave alone."""
     listed = json.loads(run.ok("dataset", "list", "--json").stdout)
     entries = json.loads(run.ok("entry", "list", "--json").stdout)
-    answer = run.ok("dataset", "query", "SELECT count(*), max(name), min(citizen_id) FROM person", "--json").stdout
+    with opened(run) as hub:
+        answer = select(hub, "SELECT count(*), max(name), min(citizen_id) FROM person")
     return listed, entries, answer
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.attack.desk import publish, refused, state_of
 from tests.exchange.small_city import person
+from tests.granted import ask, grant, look_up, opened
 
 TYPO = ("physicalName: gmsfhm", "physicalNmae: gmsfhm")
 CONTRACTS: dict[str, tuple[Callable[[str], str | bytes], str, str]] = {
@@ -59,5 +60,8 @@ def test_a_dataset_may_be_named_like_anything(dataset, desk, folder):
     """A dataset named like a table of the hub, of PostgreSQL or a word of SQL is a dataset like any other."""
     publish(desk, folder, dataset, location="人口 名册.csv")
     assert json.loads(desk.ok("sync", "run", dataset, "--json").stdout)["inserted"] == 200
-    assert "200" in desk.ok("dataset", "query", f'SELECT count(*) FROM "{dataset}"').stdout
-    assert len(json.loads(desk.ok("dataset", "lookup", dataset, person(3)["gmsfhm"], "--json").stdout)["rows"]) == 1
+    with opened(desk) as hub:
+        grant(hub, dataset)
+    counted = ask(desk, f'SELECT count(*) AS n FROM "{dataset}"', "--json")
+    assert json.loads(counted.stdout)["page"]["rows"] == [[200]], counted.stderr
+    assert len(json.loads(look_up(desk, dataset, person(3)["gmsfhm"], "--json").stdout)["rows"]) == 1

@@ -21,6 +21,8 @@ from tests.attack import city_hub
 from tests.attack.city_hub import Shuqiao, shuqiao
 from tests.attack.conftest import data_of
 from tests.attack.scanner import Scanner, Truth, truth_of
+from tests.granted import ask, grant, look_up, opened
+from tests.reading import select
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +47,24 @@ def new_hub(vault: Cluster, folder: Path, name: str, **settings: object) -> Shuq
 def live(run: Shuqiao, town: City) -> str:
     """Does with a synced hub what a day brings: look-ups, queries, exports, holds, a rollback; returns the prints."""
     person = next(iter(town.planter("population").stretches()))[0].column("gmsfhm")[2].as_py()
+    with opened(run) as hub:
+        grant(hub, "population")
     said = [
-        run("dataset", "lookup", "population", person[:-1] + "*"),
-        run("dataset", "query", f"SELECT error(name) FROM population WHERE citizen_id <> '{person}'"),
-        run("dataset", "query", f"SELECT '{person}' FROM nowhere"),
-        run("dataset", "query", "SELECT cast(name AS INTEGER) FROM population"),
-        run("dataset", "query", f"SELECT {person}x"),
+        look_up(run, "population", person[:-1] + "*"),
+        ask(run, f"SELECT error(name) FROM population WHERE citizen_id <> '{person}'"),
+        ask(run, f"SELECT '{person}' FROM nowhere"),
+        ask(run, "SELECT cast(name AS INTEGER) FROM population"),
+        ask(run, f"SELECT {person}x"),
+        run("dataset", "query", f"SELECT '{person}' FROM population"),
         run("dataset", "show", "population"),
         run("sync", "list", "--json"),
         run("dataset", "versions", "population", "--json"),
         run("entry", "show", "population", "--json"),
         run("connection", "test", "police", "--json"),
     ]
-    run.ok("dataset", "lookup", "population", person)
-    run.ok("dataset", "query", f"SELECT count(*) FROM population WHERE citizen_id = '{person}'")
+    found = look_up(run, "population", person, "--json")
+    assert json.loads(found.stdout)["rows"][0]["values"]["citizen_id"] == person, found.stderr
+    assert ask(run, f"SELECT * FROM population WHERE citizen_id = '{person}'").exit_code == 0
     for listed in json.loads(run.ok("sync", "list", "--json").stdout):
         said.append(run.ok("sync", "show", listed["run_id"], "--json"))
         run.ok("quarantine", "show", listed["run_id"], "--format", "csv")
@@ -119,7 +125,8 @@ def _accepted(run: Shuqiao, truth: Truth) -> set[str]:
     """Lists the personal values of the published rows."""
     values: set[str] = set()
     for dataset in city_hub.DATASETS:
-        rows = json.loads(run.ok("dataset", "query", f"SELECT * FROM {dataset}", "--json").stdout)
+        with opened(run) as hub:
+            rows = select(hub, f"SELECT * FROM {dataset}")
         values |= {value for row in rows for value in row.values() if isinstance(value, str) and value in truth.values}
     return values
 

@@ -9,6 +9,7 @@ from examples.city import City
 from runtime.postgres import Cluster
 from tests.attack import city_hub
 from tests.attack.city_hub import Shuqiao
+from tests.granted import grant, opened
 
 DATASETS = ("population", "legal_entity", "marriage", "subsidy_payment")
 
@@ -38,6 +39,8 @@ def hub(cluster: Cluster, _template: str, town: City, tmp_path_factory: pytest.T
     city_hub.register(run, city_hub.connection_urls(cluster, town), [city.CONTRACTS[each] for each in DATASETS])
     for dataset in DATASETS:
         run.ok("sync", "run", dataset)
+    with opened(run) as made:
+        grant(made, *DATASETS)
     yield run
     with cluster.connect() as server:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")

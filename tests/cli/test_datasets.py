@@ -1,14 +1,13 @@
-"""Look-up, query, versions and exports at the terminal, on a generated city."""
+"""Views, and look-ups and queries under a grant at the terminal, on a generated city."""
 
-import csv
-import io
 import json
 import stat
 
-import pyarrow.parquet as pq
-
 from tests.cli.conftest import DATASETS
 from tests.exchange.small_city import citizen_id
+from tests.granted import AS_ASKER, ask, look_up, opened
+from tests.portal.conftest import PASSWORD, add_person
+from tests.reading import select
 
 
 def found(done) -> list[dict[str, object]]:
@@ -16,9 +15,10 @@ def found(done) -> list[dict[str, object]]:
     return json.loads(done.stdout)["rows"]
 
 
-def rows(hub, statement, *options) -> list[dict[str, object]]:
-    """Reads the rows of a query."""
-    return json.loads(hub.ok("dataset", "query", statement, "--json", *options).stdout)
+def rows(hub, statement) -> list[dict[str, object]]:
+    """Reads rows as they are held, without a grant."""
+    with opened(hub) as other:
+        return select(other, statement)
 
 
 def test_lists_and_views(hub):
@@ -44,29 +44,26 @@ def test_look_up_by_person(hub):
     key = rows(hub, "SELECT citizen_id FROM population WHERE doc_type = '111' LIMIT 1")[0]["citizen_id"]
     wide = "".join(chr(ord(character) + 0xFEE0) for character in key)
     for typed in (key, f" {key[:6]} {key[6:].lower()} ", wide):
-        (row,) = found(hub.ok("dataset", "lookup", "population", "--json", "--", typed))
+        (row,) = found(look_up(hub, "population", typed, "--json"))
         assert row["values"]["citizen_id"] == key and row["roles"] == ["本人"]
-    assert found(hub.ok("dataset", "lookup", "population", "-", "--json", input=key + "\n"))
-    assert found(hub.ok("dataset", "lookup", "population", citizen_id(9), "--json")) == []
-    shown = hub.ok("dataset", "lookup", "population", key)
-    assert "本人" in shown.stdout and "共 1 行" in shown.stderr
+    assert found(look_up(hub, "population", citizen_id(9), "--json")) == []
+    shown = look_up(hub, "population", key)
+    assert "本人" in shown.stdout and "查到，授权 G-population，版本 1" in shown.stderr
 
 
 def test_look_up_of_payments(hub):
     """A person with twelve payments has twelve rows."""
-    person, count = rows(
-        hub, "SELECT person_id AS p, count(*) AS n FROM subsidy_payment GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
-    )[0].values()
-    assert count > 1 and len(found(hub.ok("dataset", "lookup", "subsidy_payment", person, "--json"))) == count
+    statement = "SELECT person_id AS p, count(*) AS n FROM subsidy_payment GROUP BY 1 ORDER BY 2 DESC LIMIT 1"
+    person, count = rows(hub, statement)[0].values()
+    assert count > 1 and len(found(look_up(hub, "subsidy_payment", person, "--json"))) == count
 
 
 def test_look_up_by_either_spouse(hub):
     """A marriage is found by each of its two persons, in the role that each has."""
-    pair = rows(hub, "SELECT registration_no, person_id, spouse_id FROM marriage WHERE spouse_id_type = '111' LIMIT 1")[
-        0
-    ]
+    statement = "SELECT registration_no, person_id, spouse_id FROM marriage WHERE spouse_id_type = '111' LIMIT 1"
+    pair = rows(hub, statement)[0]
     for item, role in (("person_id", "本人"), ("spouse_id", "配偶")):
-        answers = found(hub.ok("dataset", "lookup", "marriage", pair[item], "--json"))
+        answers = found(look_up(hub, "marriage", pair[item], "--json"))
         roles = {row["values"]["registration_no"]: row["roles"] for row in answers}
         assert roles[pair["registration_no"]] == [role]
 
@@ -74,69 +71,38 @@ def test_look_up_by_either_spouse(hub):
 def test_look_up_by_company_and_by_its_head(hub):
     """A company is found by its code; by its legal representative's number it is found in that role."""
     company = rows(hub, "SELECT uscc, legal_rep_id FROM legal_entity WHERE legal_rep_id_type = '111' LIMIT 1")[0]
-    (row,) = found(hub.ok("dataset", "lookup", "legal_entity", company["uscc"], "--json"))
+    (row,) = found(look_up(hub, "legal_entity", company["uscc"], "--json"))
     assert row["roles"] == ["本单位"]
-    heads = found(hub.ok("dataset", "lookup", "legal_entity", company["legal_rep_id"], "--json"))
+    heads = found(look_up(hub, "legal_entity", company["legal_rep_id"], "--json"))
     assert ["法定代表人"] in [each["roles"] for each in heads]
 
 
-def test_formats_of_a_query(hub, tmp_path):
-    """The same rows as table, CSV, JSON and Parquet; a file is there whole, for its owner alone."""
-    statement = "SELECT citizen_id, name, birth_date, death_flag, flags FROM population ORDER BY 1 LIMIT 5"
-    expected = rows(hub, statement)
-    assert [*expected[0]] == ["citizen_id", "name", "birth_date", "death_flag", "flags"]
-    assert expected[0]["name"] in hub.ok("dataset", "query", statement).stdout
-    printed = hub.ok("dataset", "query", statement, "--format", "csv")
-    assert [row["name"] for row in csv.DictReader(io.StringIO(printed.stdout))] == [row["name"] for row in expected]
-    for suffix in ("csv", "json", "parquet", "table"):
-        path = tmp_path / f"结果 1.{suffix}"
-        done = hub.ok("dataset", "query", statement, "--format", suffix, "-o", path)
-        assert done.stdout == "" and str(path) in done.stderr
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len(list(tmp_path.iterdir())) == 4
-    table = pq.read_table(tmp_path / "结果 1.parquet")
-    assert table.column("name").to_pylist() == [row["name"] for row in expected]
-    text = (tmp_path / "结果 1.csv").read_text(encoding="utf-8")
-    assert text.startswith("\ufeffcitizen_id,")
-    assert json.loads((tmp_path / "结果 1.json").read_text(encoding="utf-8")) == expected
+def test_nobody_looks_up_without_a_grant(hub):
+    """The machine's administrator has no look-up of his own; an account without a grant is told what to apply for."""
+    key = citizen_id(9)
+    bare = hub("dataset", "lookup", "population", key)
+    assert bare.exit_code == 2 and "缺少选项 --login" in bare.stderr and key not in bare.stderr
+    with opened(hub) as other:
+        add_person(other, "nobody", "window")
+    asked = ("dataset", "lookup", "population", key, "--login", "nobody", "--purpose", "basis", "--case", "BJ-2026-1")
+    refused = hub(*asked, input=PASSWORD + "\n")
+    assert refused.exit_code == 4 and "GRANT_NONE" in refused.stderr and refused.stdout == ""
+    gone = hub("dataset", "query", "SELECT 1")
+    assert gone.exit_code == 2 and "shuqiao query run" in gone.stderr and "按授权查询" in gone.stderr
 
 
-def test_a_failing_query_leaves_the_old_file(hub, tmp_path):
-    """When a query fails on its way, the file that was there stays, and nothing lies beside it."""
-    path = tmp_path / "result.csv"
-    path.write_text("old", encoding="utf-8")
-    statement = "SELECT CASE WHEN n < 290 THEN 1 ELSE CAST('x' || n AS INTEGER) END FROM " \
-                "(SELECT row_number() OVER () AS n FROM population)"  # fmt: skip
-    done = hub("dataset", "query", statement, "--format", "csv", "-o", path)
-    assert done.exit_code == 2 and "[QUERY]" in done.stderr
-    assert path.read_text(encoding="utf-8") == "old" and list(tmp_path.iterdir()) == [path]
-
-
-def test_every_type_can_be_written(hub):
-    """Lists, records, bytes, intervals, infinities: each format writes something sound, and formulas are disarmed."""
-    statement = """SELECT [1, 2] AS list, {'a': 1} AS record, 'x'::BLOB AS raw, INTERVAL 1 DAY AS span, uuid() AS id,
-        'nan'::DOUBLE AS nan, TIME '10:00' AS clock, 12345678901234567890123::HUGEINT AS huge, NULL AS nothing,
-        '=1+1' AS a, '@x' AS b, '-cmd|x' AS c, '-5' AS d, '+86 138' AS e, true AS yes"""
-    row = rows(hub, statement)[0]
-    assert (row["list"], row["record"], row["raw"], row["nan"], row["a"]) == ([1, 2], {"a": 1}, "78", "nan", "=1+1")
-    (cells,) = csv.DictReader(io.StringIO(hub.ok("dataset", "query", statement, "--format", "csv").stdout))
-    assert [cells[name] for name in "abcde"] == ["'=1+1", "'@x", "'-cmd|x", "-5", "+86 138"]
-    assert (cells["list"], cells["record"], cells["nothing"], cells["yes"]) == ("[1, 2]", '{"a": 1}', "", "true")
-    assert "=1+1" in hub.ok("dataset", "query", statement).stdout
-
-
-def test_no_rows(hub):
-    """Nothing found is an empty list, a header, or a sentence."""
-    statement = "SELECT name FROM population WHERE false"
-    assert rows(hub, statement) == []
-    assert hub.ok("dataset", "query", statement, "--format", "csv").stdout == "name\n"
-    assert "没有符合条件的行" in hub.ok("dataset", "query", statement).stdout
-
-
-def test_a_long_table_is_cut(hub):
-    """A table on the terminal shows a thousand rows and says so."""
-    done = hub.ok("dataset", "query", "SELECT * FROM range(1500)")
-    assert "只显示前 1000 行" in done.stderr and "│ 999" in done.stdout and "│ 1000" not in done.stdout
+def test_a_query_under_a_grant(hub, tmp_path):
+    """The granted rows as a table, as JSON and as a file that is there whole, for its owner alone."""
+    statement = "SELECT sex_code, count(*) AS n FROM population GROUP BY 1 ORDER BY 1"
+    asked = json.loads(ask(hub, statement, "--json").stdout)
+    assert [dict(zip(("sex_code", "n"), row, strict=True)) for row in asked["page"]["rows"]] == rows(hub, statement)
+    assert "授权 G-population" in ask(hub, statement).stderr
+    path = tmp_path / "结果 1.csv"
+    done = hub("query", "download", statement, "-o", path, *AS_ASKER, input=PASSWORD + "\n")
+    assert done.exit_code == 0 and done.stdout == "" and str(path) in done.stderr, done.stderr
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and "sex_code,n" in path.read_text(encoding="utf-8-sig")
+    again = hub("query", "download", statement, "-o", path, *AS_ASKER, input=PASSWORD + "\n")
+    assert again.exit_code == 2 and "OUTPUT_UNWRITABLE" in again.stderr
 
 
 def test_nothing_but_data_on_standard_output(hub):

@@ -33,7 +33,7 @@ def test_the_commands_are_those_of_the_issue():
         "entry check", "entry apply", "entry list", "entry show", "connection set", "connection list",
         "connection test", "sync run", "sync list", "sync show", "sync release", "sync discard", "sync revalidate",
         "quarantine show", "dataset list", "dataset show", "dataset versions", "dataset rollback", "dataset lookup",
-        "dataset query", "doctor", "audit verify", "audit seal", "audit anchor", "audit status", "audit export",
+        "doctor", "audit verify", "audit seal", "audit anchor", "audit status", "audit export",
         "audit archive", "audit protect",
         "delivery subscribe", "delivery list", "delivery show", "delivery run", "delivery resend", "delivery keys",
         "keys status", "keys rotate", "keys reencrypt", "keys retire",
@@ -75,7 +75,7 @@ def test_every_parameter_is_explained(name):
     ("sync run a b", "参数多了"), ("sync run a --jsno", "是否要写 --json"),
     ("sync run a --mode x", "可用：snapshot、watermark、change_flag"), ("sync list --limit 0", "--limit 的值不可用"),
     ("dataset rollback a --to 1", "缺少选项 --reason"),
-    ("dataset query x --format exe", "可用：table、csv、json、parquet"),
+    ("quarantine show x --format exe", "可用：table、csv、json"),
 ])  # fmt: skip
 def test_a_wrong_command_line_is_told_in_chinese(line, words):
     """Exit code 2, one sentence, what is allowed and where the help is; what was typed is not repeated."""

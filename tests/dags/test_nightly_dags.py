@@ -1,4 +1,4 @@
-"""The DAG of every night is three use-cases that wait for one another in nothing, and each does its work."""
+"""The DAGs of every night and every hour are use-cases that wait for one another in nothing, and each does its work."""
 
 import importlib.util
 from importlib import import_module
@@ -24,11 +24,13 @@ def nightly_file(session_folder):
 
 def test_each_task_is_a_use_case_that_the_scheduler_may_run(nightly_file):
     """Every step names a use-case of the hub, open to the machine's administrator, after midnight in Beijing."""
-    dag = nightly_file.build()
+    dag, other = nightly_file.nightly, nightly_file.hourly
+    assert (other.dag_id, other.timetable.expression) == ("hourly", "20 * * * *")
     assert dag.timetable.expression == "30 0 * * *" and str(dag.timetable.timezone) == "Asia/Shanghai"
     assert dag.max_active_runs == 1 and not dag.catchup and not dag.is_paused_upon_creation
-    assert {task.task_id for task in dag.tasks} == set(nightly_file.STEPS)
-    assert not any(task.upstream_task_ids for task in dag.tasks)
+    tasks = [*dag.tasks, *other.tasks]
+    assert sorted(task.task_id for task in tasks) == sorted(nightly_file.STEPS)
+    assert not any(task.upstream_task_ids for task in tasks)
     for module, name in nightly_file.STEPS.values():
         action = getattr(import_module(module), name).action
         assert allowed(local_administrator("scheduler"), action), action
@@ -36,19 +38,18 @@ def test_each_task_is_a_use_case_that_the_scheduler_may_run(nightly_file):
 
 def test_a_night_leaves_its_traces_and_a_second_one_changes_nothing(hub_environment, nightly_file):
     """Every task runs on an empty hub, twice, and is in the audit log."""
-    dag = nightly_file.build()
     for _ in range(2):
-        for task in dag.tasks:
+        for task in [*nightly_file.nightly.tasks, *nightly_file.hourly.tasks]:
             task.execute({})
     with open_hub(read_settings()) as hub, hub.transaction() as connection:
         done = {each.event.detail["use_case"] for each in audit_store.read(connection)}
-    assert {"share.daily", "audit.anchor"} <= done
+    assert {"share.daily", "audit.nightly", "audit.anchor", "retention.short", "interface.test_due"} <= done
 
 
 def test_a_failure_says_no_value(nightly_file, fails_for_good, monkeypatch):
     """An unforeseen error fails the task with its class and line alone."""
     monkeypatch.setitem(nightly_file.STEPS, "retention", ("exchange.retention", "_no_such_use_case"))
-    step = nightly_file.build().get_task("retention")
+    step = nightly_file.nightly.get_task("retention")
     monkeypatch.setattr("exchange.hub.open_hub", lambda: (_ for _ in ()).throw(ValueError("620403199001011234")))
     with pytest.raises(fails_for_good) as caught:
         step.execute({})

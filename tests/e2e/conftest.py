@@ -16,7 +16,7 @@ from examples.answers import ROW_ITEM
 from examples.city import City, Server
 from examples.planting import Plan
 from examples.tables import Sizes
-from exchange import connections, datasets, entries, quarantine, sync
+from exchange import connections, entries, quarantine, sync
 from exchange.access import Actor
 from exchange.hub import Hub, open_hub
 from exchange.quarantine import QuarantineRow
@@ -24,6 +24,7 @@ from exchange.runs import RunView
 from exchange.settings import Settings
 from runtime.postgres import Cluster
 from tests.e2e import sources
+from tests.reading import select
 
 ADMIN = Actor("tester", frozenset({"administrator"}))
 #: A tenth to a fifth of the rows is planted, so that twenty of each kind need few clean ones; the entries are told so.
@@ -126,5 +127,4 @@ def _tell(told: Story, server: Server, mode: str | None = None) -> None:
 
 def _rows(hub: Hub, dataset: str) -> list[dict[str, Any]]:
     names = ", ".join(sources.items(dataset))
-    with datasets.query(hub, ADMIN, f"SELECT {names}, flags FROM {dataset} ORDER BY {ROW_ITEM[dataset]}") as found:
-        return [row for batch in found for row in batch.to_pylist()]
+    return select(hub, f"SELECT {names}, flags FROM {dataset} ORDER BY {ROW_ITEM[dataset]}")

@@ -7,9 +7,8 @@ import pytest
 from examples import city
 from examples.answers import ROW_ITEM, compare, row_number
 from examples.registry import TABLES
-from exchange import datasets
 from tests.e2e import sources
-from tests.e2e.conftest import ADMIN
+from tests.reading import look_up
 
 #: The story takes more than a minute to tell: one process tells it.
 pytestmark = pytest.mark.xdist_group("story")
@@ -130,5 +129,5 @@ def _by_person(story, dataset, columns):
 
 
 def _looked_up(story, dataset, number):
-    found = datasets.lookup(story.hub, ADMIN, dataset, number)
+    found = look_up(story.hub, dataset, number)
     return {(row_number(dataset, row.values), role) for row in found.rows for role in row.roles}

@@ -33,9 +33,11 @@ def test_applications_and_their_proof(city):
     assert [bool(each.grant) for each in made] == [True, True, False]
     assert sharing.tell(city) == []
     assert drift.drift_report(city, ADMIN).drifts == []
+    assert sharing.looked_up(city, ["62040219900307987X", "nobody"]) is None  # nothing is synced yet
     lines = list(sharing.proof(city, sharing.sealed_and_verified(city)))
     assert sum(line.startswith("● 申请") for line in lines) == 3
-    assert made[0].number in lines[-2] and "环" in lines[-2] and "None" not in lines[-2]
+    for line, what in ((lines[-3], made[0].number), (lines[-2], "柳窗 按号码调用 population")):
+        assert what in line and "环" in line and "None" not in line
     assert "核验通过" in lines[-1]
 
 

@@ -9,9 +9,12 @@ import pytest
 
 import exchange
 from catalog.stores import audit as store
-from exchange import connections, datasets, entries, sync
+from exchange import connections, entries, sync
 from exchange.access import ACTIONS, Actor, allowed, local_administrator
 from exchange.audit import USE_CASES, link
+from exchange.keyed import operations
+from exchange.keyed.why import Why
+from exchange.queries import running
 from exchange.sharing.table import COMMANDS
 from schemas.errors import Denied
 from tests.exchange.small_city import citizen_id
@@ -90,8 +93,8 @@ def test_every_use_case_writes_its_event():
         lambda hub: entries.apply(hub, STRANGER, "text", "name"),
         lambda hub: connections.set_connection(hub, STRANGER, "police", "postgresql://u:secretpass@h/d"),
         lambda hub: sync.run(hub, STRANGER, "person"),
-        lambda hub: datasets.lookup(hub, STRANGER, "person", citizen_id(1)),
-        lambda hub: datasets.query(hub, STRANGER, f"select '{citizen_id(1)}'"),
+        lambda hub: operations.fetch(hub, STRANGER, "person", citizen_id(1), Why("basis", case_no="BJ-1")),
+        lambda hub: running.run(hub, STRANGER, f"select '{citizen_id(1)}' from person", "basis"),
     ],
 )
 def test_a_denial_is_an_event_and_holds_no_value(hub, act):

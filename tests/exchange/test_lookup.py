@@ -1,15 +1,14 @@
-"""Look-up by every subject of a row, in each of its roles, by documents of every type; queries as of a time."""
+"""A subject is found by every item that names it, in each of its roles, by documents of every type."""
 
 import csv
-from datetime import timedelta
 
-import pyarrow as pa
 import pytest
 import yaml
 
 from exchange import datasets, entries, sync
 from schemas.errors import IdentifierError, InputError, NotFound
-from tests.exchange.small_city import citizen_id, contract, csv_server, people, write_csv
+from tests.exchange.small_city import citizen_id, contract, csv_server
+from tests.reading import look_up, select
 
 COMPANY = "91620400XX00A0013M"
 
@@ -59,12 +58,12 @@ def test_a_marriage_is_found_by_both_persons(hub, admin, tmp_path):
     rows = [[f"J{n}", citizen_id(2 * n), citizen_id(2 * n + 1)] for n in range(30)]
     rows.append(["J99", citizen_id(0), citizen_id(61)])
     publish(hub, admin, "marriage", columns, tmp_path / "m.csv", rows)
-    answer = datasets.lookup(hub, admin, "marriage", citizen_id(0))
+    answer = look_up(hub, "marriage", citizen_id(0))
     assert sorted(row.values["no"] for row in answer.rows) == ["J0", "J99"]
     assert {row.roles for row in answer.rows} == {("本人",)}
-    assert [row.roles for row in datasets.lookup(hub, admin, "marriage", citizen_id(1)).rows] == [("配偶",)]
+    assert [row.roles for row in look_up(hub, "marriage", citizen_id(1)).rows] == [("配偶",)]
     with pytest.raises(IdentifierError, match="ID_LENGTH"):
-        datasets.lookup(hub, admin, "marriage", "12345")
+        look_up(hub, "marriage", "12345")
 
 
 def test_a_holder_is_found_by_a_number_of_any_type(hub, admin, tmp_path):
@@ -78,11 +77,11 @@ def test_a_holder_is_found_by_a_number_of_any_type(hub, admin, tmp_path):
     rows = [["1", "111", citizen_id(1)], ["2", "001", COMPANY], ["3", "414", "E12345678"], ["4", "511", "12345678"]]
     publish(hub, admin, "holding", columns, tmp_path / "h.csv", rows)
     for key, number in ((citizen_id(1).lower(), "1"), (COMPANY, "2"), ("e12345678", "3"), ("12345678", "4")):
-        [row] = datasets.lookup(hub, admin, "holding", key).rows
+        [row] = look_up(hub, "holding", key).rows
         assert (row.values["no"], row.roles) == (number, ("持证主体",))
     for wrong in (COMPANY[:-1] + "0", citizen_id(1)[:-1], "1234567", " ", "无"):
         with pytest.raises(IdentifierError) as caught:
-            datasets.lookup(hub, admin, "holding", wrong)
+            look_up(hub, "holding", wrong)
         assert wrong.strip() == "" or wrong not in str(caught.value).replace("无效", "")
 
 
@@ -91,57 +90,20 @@ def test_a_company_dataset_and_one_without_subjects(hub, admin, tmp_path):
     company = {"kind": "uscc", "subjectRole": "本单位", "subjectType": "001"}
     columns = {"uscc": ("统一社会信用代码", company, True)}
     publish(hub, admin, "company", columns, tmp_path / "c.csv", [[COMPANY]])
-    assert len(datasets.lookup(hub, admin, "company", COMPANY).rows) == 1
+    assert len(look_up(hub, "company", COMPANY).rows) == 1
     with pytest.raises(IdentifierError, match="USCC"):
-        datasets.lookup(hub, admin, "company", citizen_id(1))
+        look_up(hub, "company", citizen_id(1))
     plain = {"word": ("词", {"kind": "text"}, False)}
     publish(hub, admin, "words", plain, tmp_path / "w.csv", [["a"], ["a"], ["b"]])
     with pytest.raises(InputError, match="主体"):
-        datasets.lookup(hub, admin, "words", citizen_id(1))
-    with datasets.query(hub, admin, "select word, count(*) n from words group by word order by word") as found:
-        assert pa.Table.from_batches(found).to_pylist() == [{"word": "a", "n": 2}, {"word": "b", "n": 1}]
+        look_up(hub, "words", citizen_id(1))
+    counted = select(hub, "select word, count(*) n from words group by word order by word")
+    assert counted == [{"word": "a", "n": 2}, {"word": "b", "n": 1}]
 
 
-def test_what_does_not_exist_is_said(hub, admin, clock, tmp_path):
-    """Unknown datasets, unpublished ones, versions and moments without one are told apart."""
-    path = tmp_path / "p.csv"
-    write_csv(path, people(30))
+def test_what_does_not_exist_is_said(hub, admin):
+    """Unknown datasets are said to be unknown."""
     with pytest.raises(NotFound, match="没有数据集"):
         datasets.show_dataset(hub, admin, "person")
-    entries.apply(hub, admin, contract(server=csv_server(path)), "p", publish=True)
-    sync.begin(hub, admin, "person")
-    with pytest.raises(NotFound, match="尚未发布"):
-        datasets.lookup(hub, admin, "person", citizen_id(1))
-    sync.run(hub, admin, "person")
-    for as_of in ("7", "2020-01-01T00:00"):
-        with pytest.raises(NotFound, match="版本"):
-            datasets.lookup(hub, admin, "person", citizen_id(1), as_of=as_of)
-    with pytest.raises(InputError, match="as-of"):
-        datasets.lookup(hub, admin, "person", citizen_id(1), as_of="yesterday")
     with pytest.raises(NotFound, match="没有数据集"):
         datasets.versions(hub, admin, "nobody")
-
-
-def test_a_query_reads_one_moment(hub, admin, clock, tmp_path):
-    """A query as of a number or a moment reads that version; two datasets need a moment; the log has no SQL text."""
-    paths = {name: tmp_path / f"{name}.csv" for name in ("one", "two")}
-    for name, path in paths.items():
-        write_csv(path, people(30))
-        entries.apply(hub, admin, contract(name, server=csv_server(path)), name, publish=True)
-        sync.run(hub, admin, name)
-    before = clock.now()
-    clock.forward(hours=1)
-    write_csv(paths["one"], people(31))
-    sync.run(hub, admin, "one")
-    sql = f"select count(*) n from one where citizen_id <> '{citizen_id(500)}'"
-    for as_of, rows in ((None, 31), (1, 30), ("2", 31), (before + timedelta(minutes=1), 30)):
-        with datasets.query(hub, admin, sql, as_of=as_of) as found:
-            assert pa.Table.from_batches(found).to_pylist() == [{"n": rows}]
-    both = "select count(*) n from one join two using (citizen_id)"
-    with pytest.raises(InputError, match="时间"):
-        datasets.query(hub, admin, both, as_of=1)
-    with datasets.query(hub, admin, both, as_of=before.isoformat()) as found:
-        assert pa.Table.from_batches(found).to_pylist() == [{"n": 30}]
-    with hub.engine.connect() as connection:
-        events = connection.exec_driver_sql("select string_agg(e::text, ' ') from hub.audit_events e").scalar()
-    assert citizen_id(500) not in events and "dataset.query" in events

@@ -10,6 +10,7 @@ from catalog.stores import problems
 from catalog.stores import runs as store
 from exchange import connections, datasets, entries, sync
 from tests.exchange.small_city import START, contract, csv_server, people, person, table_server, write_csv
+from tests.reading import look_up
 
 
 @pytest.fixture
@@ -238,5 +239,5 @@ def test_the_served_rows_change_with_the_dataset(hub, admin, source):
     rows[4] = person(4, version=8)
     write_csv(source, rows)
     done = sync.run(hub, admin, "person")
-    found = datasets.lookup(hub, admin, "person", rows[4]["gmsfhm"])
+    found = look_up(hub, "person", rows[4]["gmsfhm"])
     assert (found.version, found.rows[0].values["name"]) == (done.version, rows[4]["xm"]) == (2, rows[4]["xm"])

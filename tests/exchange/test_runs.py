@@ -17,6 +17,7 @@ from exchange.settings import ROOT
 from lake.serving import Serving
 from schemas.errors import Busy, Held, HubError, InputError, NotFound, SetupError, SourceError, StateError
 from tests.exchange.small_city import contract, csv_server, people, person, table_server, write_csv
+from tests.reading import look_up
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_a_renamed_column_holds_the_run_until_the_entry_follows(hub, admin, tabl
     held = sync.run(hub, admin, "person")
     assert (held.state, held.extracted) == ("held", 0)
     assert "xm_new" in held.hold_reasons[0] and "xm" in held.reasons[0]["column"]
-    assert datasets.lookup(hub, admin, "person", person(1)["gmsfhm"]).rows
+    assert look_up(hub, "person", person(1)["gmsfhm"]).rows
     with pytest.raises(StateError, match="没有读取"):
         sync.release(hub, admin, held.run_id)
     assert sync.revalidate(hub, admin, held.run_id).state == "held"
@@ -208,7 +209,7 @@ def test_a_dead_source_fails_clearly_and_changes_nothing(hub, admin, source):
     with pytest.raises(SourceError):
         sync.run(hub, admin, "person")
     assert sync.list_runs(hub, admin)[0].state == "failed"
-    assert datasets.lookup(hub, admin, "person", person(1)["gmsfhm"]).rows
+    assert look_up(hub, "person", person(1)["gmsfhm"]).rows
     write_csv(source, people(51))
     assert sync.run(hub, admin, "person").version == 2
 
@@ -250,7 +251,7 @@ def test_the_gm_suite_works_and_suites_do_not_mix(hub, admin, settings, source, 
     gm = settings.model_copy(update={"crypto_suite": "gm"})
     with open_hub(gm, clock) as other:
         assert sync.run(other, admin, "person").inserted == 50
-        assert datasets.lookup(other, admin, "person", person(1)["gmsfhm"]).rows[0].values["name"] == person(1)["xm"]
+        assert look_up(other, "person", person(1)["gmsfhm"]).rows[0].values["name"] == person(1)["xm"]
     with pytest.raises(StateError, match="gm"):
         sync.run(hub, admin, "person")
 
@@ -338,7 +339,7 @@ def test_a_first_run_of_no_rows_makes_a_version(hub, admin, table):
     police.remove([row["gmsfhm"] for row in people(30)])
     done = sync.run(hub, admin, "person")
     assert (done.state, done.version, done.rows_after) == ("published", 1, 0)
-    assert datasets.lookup(hub, admin, "person", person(1)["gmsfhm"]).rows == ()
+    assert look_up(hub, "person", person(1)["gmsfhm"]).rows == ()
 
 
 def test_other_unfinished_runs_are_superseded(hub, admin, table):

@@ -6,12 +6,17 @@ import pytest
 from sqlalchemy import text
 
 from catalog.stores import keyed_calls
+from exchange.keyed import quota
 from exchange.keyed.operations import KeyToCompare, compare, fetch, reuse, subscribe, unsubscribe, verify
+from exchange.sharing import emergency
 from schemas.errors import Denied, IdentifierError, InputError, NotFound, StateError
 from schemas.grants import Predicate, Quota, RowFilter
 from tests.exchange.small_city import citizen_id
 from tests.keyed.conftest import (
+    AUTHORITY,
+    CHIEF,
     CONSUMER,
+    GUARD,
     MACHINE,
     PEOPLE,
     STRANGER,
@@ -20,6 +25,7 @@ from tests.keyed.conftest import (
     give,
     log_text,
     machine_why,
+    person,
     why,
 )  # fmt: skip
 
@@ -55,6 +61,27 @@ def test_a_grant_with_a_row_filter_hides_the_other_rows(city):
     hidden, unknown = (fetch(city, WINDOW, "person", key, why()) for key in (KEY, citizen_id(500)))
     assert hidden["outcome"] == unknown["outcome"] == "not_found"
     assert verify(city, WINDOW, "person", KEY, GOOD, why())["outcome"] == "not_found"
+
+
+def test_an_emergency_opening_is_looked_up_under_by_its_person_alone(city):
+    """A data administrator has no look-up of his own; a confirmed opening gives him every item until it ends."""
+    with pytest.raises(Denied) as refused:
+        fetch(city, CHIEF, "person", KEY, why())
+    assert refused.value.code == "GRANT_NONE"
+    give(city)
+    asked = emergency.open_emergency(city, CHIEF, "person", "地震应急救援需核对失联人员", 2)
+    with pytest.raises(Denied):
+        fetch(city, CHIEF, "person", KEY, why())
+    emergency.confirm(city, GUARD, asked.number)
+    answer = fetch(city, CHIEF, "person", KEY, why())
+    assert (answer["grant"], answer["rows"][0]["values"]["citizen_id"]) == (asked.number, KEY)
+    assert events(city, action="API_CALL", result="success")[-1]["grant_id"] == asked.number
+    with pytest.raises(Denied):
+        fetch(city, person("other_chief", "data_admin", AUTHORITY), "person", KEY, why())
+    city.clock.forward(hours=2)
+    with pytest.raises(Denied):
+        fetch(city, CHIEF, "person", KEY, why())
+    quota.flush(city)
 
 
 def test_items_can_be_chosen_but_not_widened(city):

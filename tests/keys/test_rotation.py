@@ -30,6 +30,7 @@ from tests.delivery.conftest import ADMIN, HandClock
 from tests.delivery.stand_ins import CONSUMER, standing
 from tests.exchange.small_city import citizen_id, person
 from tests.keys import key_driver
+from tests.reading import look_up, select
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.keys.key_driver"])
@@ -72,16 +73,15 @@ def keys_in_use(hub):
 
 
 def rows(hub):
-    """Reads the dataset by query, opened."""
-    with datasets.query(hub, ADMIN, "select citizen_id, name from person order by 1") as result:
-        return [row for batch in result for row in batch.to_pylist()]
+    """Reads the dataset, opened."""
+    return select(hub, "select citizen_id, name from person order by 1")
 
 
 def test_a_new_key_seals_at_once_and_everything_stays_readable(full, copied):
     """After a rotation an open hub seals under the new key, opens what is old, and finds persons as before."""
     hub, _ = full
     settings, _ = copied
-    before, seen = rows(hub), datasets.lookup(hub, ADMIN, "person", citizen_id(5)).rows
+    before, seen = rows(hub), look_up(hub, "person", citizen_id(5)).rows
     with open_hub(settings, HandClock()) as other:
         views = rotation.rotate(hub, ADMIN, "年度更换")
         assert [(view.seals, view.hashes) for view in views] == [(False, True), (True, False)]
@@ -89,7 +89,7 @@ def test_a_new_key_seals_at_once_and_everything_stays_readable(full, copied):
         assert connections.url_of(hub, "later").endswith("@h/d")
         assert keys_in_use(other)["connections.sealed_url"] == {"i1", "i2"}
         assert rows(other) == before
-    assert datasets.lookup(hub, ADMIN, "person", citizen_id(5)).rows == seen != []
+    assert look_up(hub, "person", citizen_id(5)).rows == seen != []
 
 
 def test_syncs_go_on_after_a_rotation(full, police, publish):
@@ -113,7 +113,7 @@ def test_reencryption_leaves_nothing_but_what_retention_removes(full, publish, p
     old = {place for place, keys in keys_in_use(hub).items() if "i1" in keys}
     assert old == {"lake/tables/person", "lake/tables/person__changes"} and done.left > 0
     assert rows(hub) == before and datasets.versions(hub, ADMIN, "person") == version
-    assert datasets.lookup(hub, ADMIN, "person", citizen_id(5)).rows
+    assert look_up(hub, "person", citizen_id(5)).rows
     assert upload_files.kept(hub, "person", "u1") == b"workbook"
     assert work.send(hub, ADMIN, identifier, grants=standing()).state == "sent"
     assert rotation.reencrypt(hub, ADMIN).places == {}
@@ -157,7 +157,7 @@ def test_a_key_goes_only_when_nothing_uses_it(full):
     views = rotation.retire(hub, ADMIN, 1, "年度更换")
     assert [(view.generation, view.retired, view.hashes) for view in views] == [(1, True, True), (2, False, False)]
     assert secret not in hub.settings.key_file.read_text()
-    assert rows(hub) == before and datasets.lookup(hub, ADMIN, "person", citizen_id(5)).rows
+    assert rows(hub) == before and look_up(hub, "person", citizen_id(5)).rows
     with pytest.raises(StateError, match="KEY_UNKNOWN"):
         rotation.retire(hub, ADMIN, 1, "年度更换")
     rotation.rotate(hub, ADMIN, "再次更换")
@@ -210,7 +210,7 @@ def test_a_reencryption_killed_anywhere_goes_on(full, copied):
     assert all(keys == {"i2"} for keys in keys_in_use(hub).values())
     assert killed(settings, "retire", "keys.retiring:kill")[0] == -9
     assert killed(settings, "retire") == (0, {"keys": 2})
-    assert rows(hub) == before and datasets.lookup(hub, ADMIN, "person", citizen_id(5)).rows
+    assert rows(hub) == before and look_up(hub, "person", citizen_id(5)).rows
 
 
 def test_a_damaged_value_stops_and_is_not_lost(hub):

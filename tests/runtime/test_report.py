@@ -79,17 +79,6 @@ def test_failed_run_shows_its_error(hub):
     assert "[" in lines(hub).splitlines()[-1]
 
 
-def test_look_up_finds_one_person(hub, tmp_path):
-    """The look-up shows the command and the person's row; a dataset that was not published is left out."""
-    write_csv(tmp_path / "p.csv", people(5))
-    sync.run(hub, ACTOR, "population")
-    says = list(report.look_up(hub, ACTOR, ["population"]))
-    assert len(says) == 2
-    assert "shuqiao dataset lookup population" in says[0]
-    assert "公民身份号码" in says[1]
-    assert list(report.look_up(hub, ACTOR, [])) == []
-
-
 def _tasks(**states):
     return [{"task_id": name, "state": state} for name, state in states.items()]
 

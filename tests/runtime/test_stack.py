@@ -95,7 +95,9 @@ def test_killed_run_is_healed_and_ends_as_an_undisturbed_one(settings, capsys):
     for dataset in ("population", "legal_entity", "licence", "subsidy_payment", "marriage", "death"):
         assert re.search(rf"● {dataset} .*已发布，版本 \d+，共 [1-9]\d* 行", says), dataset
     assert re.search(r"\d+ 行  ID_CHECK .*校验码不符", says)
-    assert says.count("● 按号码查") == 2
+    assert says.count("● 按授权查一个人") == 1
+    assert re.search(r"操作日志第 \d+ 条：柳窗 按号码调用 population，链上第 \d+ 环", says)
+    assert "操作日志核验通过" in says
     assert left_over(settings) == []
     assert not list((settings.var / "run").glob("airflow.json"))
 
