@@ -68,7 +68,7 @@ def links_of(somebody: Person, address: str) -> Iterator[str]:
 def shape_of(path: str) -> str:
     """Returns an address without its numbers: what pages of one kind have alike."""
     place, asked, _ = path.partition("?")
-    return re.sub(r"(?<=/)(mc|dy)?[0-9a-f]{10,}|[0-9]+T?[0-9]*-[0-9a-f]+|[0-9A-Z]{18}|\d+", "N", place) + asked
+    return re.sub(r"(?<=/)[A-Za-z]{0,2}[0-9a-f]{10,}|[0-9]+T?[0-9]*-[0-9a-f]+|[0-9A-Z]{18}|\d+", "N", place) + asked
 
 
 def _is_file(path: str) -> bool:

@@ -125,7 +125,7 @@ def in_the_log(auditor, request, export):
     auditor.sees("核验通过")
 
 
-def test_from_the_catalogue_to_the_log(town):
+def test_from_the_catalogue_to_the_log(town, axe_script):
     """Found, asked for, reviewed by three departments, queried, exported with approval, revoked, denied, audited."""
     ana = town.sit_down("analyst", login="ana", department=CONSUMER)
     boss = town.sit_down("dept_reviewer", login="boss", department=CONSUMER)
@@ -145,6 +145,7 @@ def test_from_the_catalogue_to_the_log(town):
     ana.choose("图的纵轴", "n")
     ana.click("画图")
     assert ana.page.locator("svg.chart").count() == 1
+    assert faults_of(ana, ana.page.url.removeprefix(ana.address), axe_script) == []
     ana.click("导出", within="main form")
     held = ana.page.url.removeprefix(ana.address)
 
