@@ -9,8 +9,9 @@ from openpyxl import load_workbook
 
 from exchange.spreadsheets import as_workbook
 from tests.browser.test_pages import faults_of, links_of, shape_of
-from tests.browser.town import AUTHORITY, CONSUMER, DESKS, NOTICE, PEOPLE, PROVIDER, town  # noqa: F401
+from tests.browser.town import AUTHORITY, CONSUMER, DESKS, PEOPLE, PROVIDER, town  # noqa: F401
 from tests.exchange.small_city import citizen_id
+from tests.sharing.conftest import NOTICE
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("town"), pytest.mark.timeout(900)]
 
