@@ -4,6 +4,7 @@ Thresholds are rules (`ALERT_*` of schemas/rules). An alert names the account an
 the log. `look` is what the standing sealer calls; it decides nothing about people and changes no event.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -12,6 +13,7 @@ from catalog.stores import audit_alerts as store
 from catalog.stores.audit_alerts import Alert, Measured
 from exchange.access import Actor
 from exchange.audit import record, use_case
+from exchange.auditing.events import office_names
 from exchange.hub import Hub
 from schemas.errors import InputError, NotFound, StateError
 from schemas.rules.book import book
@@ -48,6 +50,7 @@ class AlertView:
     handled_by: str | None
     raised_at: datetime
     handled_at: datetime | None
+    dept_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ def list_alerts(hub: Hub, actor: Actor, state: str = "", before: int | None = No
     with hub.transaction() as connection:
         found = store.find(connection, state=state if state in STATE_NAMES else "", before=before, limit=PAGE + 1)
         record(connection, hub, actor, "alert.list", None, row_count=len(found[:PAGE]))
-    page = tuple(_view(each) for each in found[:PAGE])
+        offices = office_names(connection)
+    page = tuple(_view(each, offices) for each in found[:PAGE])
     return AlertPage(page, page[-1].id if len(found) > PAGE else None)
 
 
@@ -113,11 +117,13 @@ def handle_alert(hub: Hub, actor: Actor, alert_id: int, opinion: str) -> AlertVi
             raise StateError("该告警已处置", "只能处置待处置的告警", "请刷新告警列表", code="ALERT_HANDLED")
         store.handle(connection, alert_id, words, actor.name, hub.clock.now())
         record(connection, hub, actor, "alert.handle", str(alert_id))
-        done = store.find_locked(connection, alert_id)
+        done, offices = store.find_locked(connection, alert_id), office_names(connection)
     assert done is not None  # noqa: S101 - it was there and is locked
-    return _view(done)
+    return _view(done, offices)
 
 
-def _view(alert: Alert) -> AlertView:
+def _view(alert: Alert, offices: Mapping[str, str]) -> AlertView:
     rule, state = RULE_NAMES.get(alert.rule, alert.rule), STATE_NAMES[alert.state]
-    return AlertView(**asdict(alert), rule_name=rule, state_name=state)
+    return AlertView(
+        **asdict(alert), rule_name=rule, state_name=state, dept_name=offices.get(alert.dept_code or "", "")
+    )

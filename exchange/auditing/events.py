@@ -10,14 +10,17 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from catalog.stores import audit_chain, audit_search
+from sqlalchemy import Connection
+
+from catalog.stores import audit_chain, audit_search, departments
 from catalog.stores.audit import Event, Recorded
 from catalog.stores.audit_search import Filter
-from exchange.access import ACTIONS, Actor
+from exchange.access import ACTIONS, ROLE_NAMES, Actor
 from exchange.audit import record, use_case
 from exchange.auditing.subject_keys import hashes_of
 from exchange.hub import Hub
 from schemas.errors import InputError, NotFound
+from schemas.grants import PURPOSES
 
 _SHANGHAI = ZoneInfo("Asia/Shanghai")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -29,6 +32,7 @@ ACTION_NAMES = {
     "PUBLISH": "发布", "APPROVE": "通过", "REJECT": "退回", "CONFIG": "配置", "KEY_USE": "使用密钥",
     "DAG_RUN": "同步", "OBJECTION": "异议", "RECALL": "召回",
 }  # fmt: skip
+CHANNEL_NAMES = {"cli": "命令行", "scheduler": "调度", "portal": "门户", "api": "接口"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,10 @@ class EventView(Event):
     title: str = ""
     action_name: str = ""
     result_name: str = ""
+    dept_name: str = ""
+    role_name: str = ""
+    channel_name: str = ""
+    purpose_name: str = ""
     link: int | None = None
     batch: int | None = None
     record_sm3: str | None = None
@@ -121,7 +129,8 @@ def _page(
             record(connection, hub, actor, "audit.person", None, row_count=len(found[:most]), **facts)
         else:
             record(connection, hub, actor, "audit.list", None, row_count=len(found[:most]), **facts)
-    page = tuple(view_of(each) for each in found[:most])
+        offices = office_names(connection)
+    page = tuple(view_of(each, offices) for each in found[:most])
     return EventPage(page, page[-1].seq if len(found) > most else None, tuple(wanted.subjects))
 
 
@@ -132,15 +141,22 @@ def show_event(hub: Hub, actor: Actor, seq: int) -> EventView:
         found = audit_search.find_one(connection, seq) if abs(seq) < 2**62 else None
         record(connection, hub, actor, "audit.show", str(seq), result="success" if found else "failure")
         linked = audit_chain.find_link(connection, seq) if found else None
+        offices = office_names(connection)
     if found is None:
         raise NotFound(f"没有日志记录 {seq}", "", "请从操作日志中选择", code="EVENT_UNKNOWN")
     if linked is None:
-        return view_of(found)
+        return view_of(found, offices)
     link, batch = linked
-    return view_of(found, link=link.number, batch=batch.number if batch else None, record_sm3=link.record_sm3)
+    place = {"link": link.number, "batch": batch.number if batch else None, "record_sm3": link.record_sm3}
+    return view_of(found, offices, **place)
 
 
-def view_of(recorded: Recorded, **place: Any) -> EventView:
+def office_names(connection: Connection) -> dict[str, str]:
+    """Names the departments by their codes."""
+    return {each.code: each.name for each in departments.list_all(connection)}
+
+
+def view_of(recorded: Recorded, offices: Mapping[str, str], **place: Any) -> EventView:
     """Shows an event."""
     event = recorded.event
     values = {f.name: getattr(event, f.name) for f in fields(Event)}
@@ -151,5 +167,9 @@ def view_of(recorded: Recorded, **place: Any) -> EventView:
         title=ACTIONS[use].title if use in ACTIONS else use,
         action_name=ACTION_NAMES.get(event.action, event.action),
         result_name=RESULT_NAMES.get(event.result, event.result),
+        dept_name=offices.get(event.dept_code or "", ""),
+        role_name="、".join(ROLE_NAMES.get(each, each) for each in event.role.split(",") if each),  # type: ignore[call-overload]
+        channel_name=CHANNEL_NAMES.get(event.channel, event.channel),
+        purpose_name=PURPOSES.get(event.purpose_code or "", event.purpose_code or ""),  # type: ignore[call-overload]
         **place,
     )

@@ -61,6 +61,7 @@ class SubscriptionView:
     created_at: datetime
     batches: Sequence[Mapping[str, Any]] = ()
     consumer_name: str = ""
+    title: str = ""
 
 
 @use_case("delivery.subscribe")
@@ -107,15 +108,22 @@ def list_subscriptions(hub: Hub, actor: Actor) -> list[SubscriptionView]:
     """Lists the subscriptions of the departments within reach, and those to the data that these provide."""
     with hub.transaction() as connection:
         reach = reach_of(connection, actor)
-        providers = {each.dataset: each.provider_code for each in entries.list_all(connection)}
+        known = {each.dataset: (each.provider_code, each.title) for each in entries.list_all(connection)}
         found = [
             each
             for each in store.list_all(connection)
-            if reach.covers(each.consumer_code) or reach.covers(providers.get(each.dataset))
+            if reach.covers(each.consumer_code) or reach.covers(known.get(each.dataset, (None, ""))[0])
         ]
         names = {each.code: each.name for each in departments.list_all(connection)}
         record(connection, hub, actor, "delivery.list", None, row_count=len(found))
-    return [replace(_view(each), consumer_name=names.get(each.consumer_code, "")) for each in found]
+    return [
+        replace(
+            _view(each),
+            consumer_name=names.get(each.consumer_code, ""),
+            title=known.get(each.dataset, (None, each.dataset))[1],
+        )
+        for each in found
+    ]
 
 
 @use_case("delivery.show")
@@ -126,7 +134,9 @@ def show_subscription(hub: Hub, actor: Actor, subscription_id: str) -> Subscript
         batches = [as_facts(each) for each in store.batches(connection, subscription_id)]
         names = {each.code: each.name for each in departments.list_all(connection)}
         record(connection, hub, actor, "delivery.show", subscription_id)
-    return replace(_view(stored, batches), consumer_name=names.get(stored.consumer_code, ""))
+        entry = entries.find(connection, stored.dataset)
+    title = entry.title if entry else stored.dataset
+    return replace(_view(stored, batches), consumer_name=names.get(stored.consumer_code, ""), title=title)
 
 
 @use_case("delivery.place")

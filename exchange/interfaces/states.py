@@ -1,7 +1,7 @@
 """The states of an interface, what still lacks before its review, and how its provider sees it. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +98,7 @@ class InterfaceView:
     lacks: Sequence[str]
     commands: Sequence[str]
     keys: Sequence[str] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
     calls: Sequence[StoredCall] = ()
     day: Summary | None = None
 
@@ -180,6 +181,7 @@ def view_of(
         has_sample=interface.sealed_sample is not None,
         limits=bounds_of(interface),
         keys=mapped_of(interface).keys,
+        titles={item.name: item.title for item in found.entry.items},
         lacks=tuple(lacks_of(connection, found)) if interface.state != "closed" else (),
         commands=tuple(sorted({name for name, state in TRANSITIONS if state == interface.state})),
         calls=interface_calls.latest(connection, dataset, SHOWN_CALLS) if calls else (),

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from catalog.stores import machine_clients as store
 from catalog.stores.machine_clients import Client, Secret
+from catalog.stores.share_requests import close_tasks_at
 from exchange.access import Actor
 from exchange.audit import record, use_case
 from exchange.hub import Hub
@@ -243,6 +244,8 @@ def _decide(hub: Hub, actor: Actor, action: str, client_id: str, state: str, rea
         if action in ("client.consent", "client.refuse"):
             values |= {"decided_by": actor.name, "decided_at": now}
         store.change(connection, client_id, values)
+        if state != "pending":
+            close_tasks_at(connection, f"/clients/{client_id}", actor.name, now, {"notice"})
         if state != "active":
             store.end_tokens(connection, client_id)
         if state == "closed":

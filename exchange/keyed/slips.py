@@ -47,6 +47,7 @@ class SlipLine:
 
     number: str
     dataset: str
+    title: str
     made_by: str
     made_at: datetime
     kept_until: datetime
@@ -173,9 +174,19 @@ def list_slips(hub: Hub, actor: Actor) -> list[SlipLine]:
     with hub.transaction() as connection:
         gone = store.drop_over(connection, hub.clock.now())
         found = store.list_of(connection, actor.department or "", _SHOWN)
+        titles = {each.dataset: each.title for each in entries.list_all(connection)}
         record(connection, hub, actor, "slip.list", None, row_count=len(found), detail={"removed": gone})
     return [
-        SlipLine(each.number, each.dataset, each.made_by, each.made_at, each.kept_until, each.prints) for each in found
+        SlipLine(
+            each.number,
+            each.dataset,
+            titles.get(each.dataset, each.dataset),
+            each.made_by,
+            each.made_at,
+            each.kept_until,
+            each.prints,
+        )
+        for each in found
     ]
 
 

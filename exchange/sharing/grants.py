@@ -154,18 +154,22 @@ def views_of(connection: Connection, hub: Hub, found: Sequence[StoredGrant]) -> 
     names = {each.code: each.name for each in departments.list_all(connection)}
     frozen = {(each.kind, each.target) for each in share_holds.freezes(connection, open_only=True)}
     titles = {each.dataset: each for each in entries.list_all(connection)}
+    words: dict[tuple[str, int], dict[str, str]] = {}
     shown = []
     for each in found:
         terms = read_terms(each.terms)
         over = each.state == "active" and each.valid_until <= hub.clock.now()
         state = "expired" if over else each.state
         stored = titles[each.dataset]
+        key = (each.dataset, each.entry_version)
+        if key not in words:
+            words[key] = _item_titles(connection, *key)
         held = ("department", each.consumer) in frozen or ("dataset", each.dataset) in frozen
         shown.append(GrantView(
             number=each.number, request=each.request, dataset=each.dataset, entry_title=stored.title,
             entry_code=stored.code, consumer=each.consumer, consumer_name=names.get(each.consumer, each.consumer),
             provider=each.provider, provider_name=names.get(each.provider, each.provider), state=state,
-            state_name=STATE_NAMES[state], frozen=held and state == "active", items=items_in_words(terms),
+            state_name=STATE_NAMES[state], frozen=held and state == "active", items=items_in_words(terms, words[key]),
             ways=[WAYS[way] for way in terms.ways], purposes=[PURPOSES[each] for each in terms.purposes],
             valid_from=each.valid_from, valid_until=each.valid_until, last_day=terms.ends, ended_at=each.ended_at,
             ended_reason=each.ended_reason,
@@ -173,9 +177,14 @@ def views_of(connection: Connection, hub: Hub, found: Sequence[StoredGrant]) -> 
     return shown
 
 
-def items_in_words(terms: Terms) -> list[str]:
-    """Writes each item with its state."""
-    return [f"{item.name}（{ITEM_STATES[item.state]}）" for item in terms.items]
+def _item_titles(connection: Connection, dataset: str, version: int) -> dict[str, str]:
+    found = entries.find_version(connection, dataset, version)
+    return {item.name: item.title for item in entry_from(found.contract, dataset).items} if found else {}
+
+
+def items_in_words(terms: Terms, titles: Mapping[str, str]) -> list[str]:
+    """Writes each item by its title, with its state."""
+    return [f"{titles.get(item.name, item.name)}（{ITEM_STATES[item.state]}）" for item in terms.items]
 
 
 @use_case("share.give_back")

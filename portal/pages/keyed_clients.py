@@ -132,7 +132,8 @@ def batches(desk: Desk) -> dict[str, Any]:
 def _batches(desk: Desk, fault: HubError | None) -> dict[str, Any]:
     found = [each for each in granted.list_granted(desk.hub, desk.actor) if "compare" in dict(each.ways)]
     jobs = batch.list_batches(desk.hub, desk.actor)
-    return {"title": "批量核验", "datasets": found, "jobs": jobs, "fault": fault, "names": SAYS}
+    titles = {each.dataset: each.title for each in found}
+    return {"title": "批量核验", "datasets": found, "jobs": jobs, "fault": fault, "names": SAYS, "titles": titles}
 
 
 @pages.post("/batches", action="batch.run")

@@ -55,6 +55,7 @@ def _form(desk: Desk, said: _Said, fault: HubError | None, **more: Any) -> dict[
     found = granted.list_granted(desk.hub, desk.actor)
     chosen = next((each for each in found if each.dataset == said.dataset), found[0] if found else None)
     return {
+        "missing": said.dataset if said.dataset and chosen and chosen.dataset != said.dataset else "",
         "datasets": found,
         "chosen": chosen,
         "said": said.filled(),

@@ -14,6 +14,22 @@ router = pages.router
 _Long = Annotated[str, Form(max_length=2000)]
 #: A page's answer must not take minutes: what is left is rewritten by the next push, or on the machine itself.
 _SECONDS = 20.0
+#: What people call the places where sealed values rest.
+_PLACES = {
+    "accounts.totp_sealed": "动态码", "connections.sealed_url": "连接地址", "entry_reviews.scan_sealed": "签批件",
+    "share_request_files.sealed": "申请附件", "subscriptions.sealed_place": "送达地址",
+    "queries.sealed_sql": "查询语句", "saved_queries.sealed_sql": "常用查询",
+    "query_exports.sealed_preview": "导出预览", "uploads": "填报文件", "outbox": "待送达批次",
+}  # fmt: skip
+_FOLDERS = {"lake/landing/": "落地区", "lake/quarantine/": "问题数据", "lake/tables/": "数据湖", "serving.": "服务表"}
+
+
+def _words(name: str) -> str:
+    """Names a place (`serving.person (i1)`) as people do."""
+    place, _, key = name.partition(" (")
+    folder = next((each for each in _FOLDERS if place.startswith(each)), "")
+    words = f"{_FOLDERS[folder]} {place.removeprefix(folder)}" if folder else _PLACES.get(place, place)
+    return f"{words}（密钥 {key.rstrip(')')}）"
 
 
 @pages.get("/keys", action="keys.status", title="密钥", template="keys.html")
@@ -23,7 +39,9 @@ def listed(desk: Desk) -> dict[str, Any]:
 
 
 def _keys(desk: Desk, fault: HubError | None) -> dict[str, Any]:
-    return {"title": "密钥", "keys": rotation.status(desk.hub, desk.actor), "fault": fault}
+    found = rotation.status(desk.hub, desk.actor)
+    names = {place: _words(place) for key in found for place in key.places}
+    return {"title": "密钥", "keys": found, "fault": fault, "names": names}
 
 
 @pages.post("/keys/rotate", action="keys.rotate")

@@ -18,6 +18,8 @@ pages = Pages()
 router = pages.router
 _BARS = 30
 TITLE = "在线查询"
+_TONES = {"done": "good", "running": "blue", "refused": "bad", "failed": "bad", "denied": "bad", "cancelled": "warn"}
+_FORMAT_NAMES = {"csv": "CSV", "json": "JSON", "arrow": "Arrow", "parquet": "Parquet", "xlsx": "Excel（xlsx）"}
 
 
 @pages.get("/query", action="query.run", title=TITLE, template="query.html")
@@ -32,7 +34,7 @@ def _model(desk: Desk, sql: str, purpose: str, **more: Any) -> dict[str, Any]:
         "tables": saved.tables(desk.hub, desk.actor), "history": saved.history(desk.hub, desk.actor, None, 20),
         "kept": saved.saved(desk.hub, desk.actor), "purposes": list(PURPOSES.items()), "formats": FORMATS,
         "sql": sql, "purpose": purpose, "query": None, "page": None, "chart": "", "fault": None,
-        "label": "", "value": "",
+        "label": "", "value": "", "tones": _TONES, "format_names": _FORMAT_NAMES,
     }  # fmt: skip
     return facts | more
 
@@ -111,13 +113,14 @@ def export(
 @pages.get("/exports", action="query.exports", title="查询导出", template="query_exports.html")
 def export_list(desk: Desk) -> dict[str, Any]:
     """Lists one's own exports and those to review."""
-    return {"exports": approval.exports(desk.hub, desk.actor)}
+    return {"exports": approval.exports(desk.hub, desk.actor), "format_names": _FORMAT_NAMES}
 
 
 @pages.get("/exports/{number}", action="query.preview", title="查询导出", template="query_export.html", files=False)
 def export_shown(desk: Desk, number: str) -> dict[str, Any]:
     """Shows an export with its masked preview."""
-    return {"export": approval.show_export(desk.hub, desk.actor, number), "files": False}
+    found = approval.show_export(desk.hub, desk.actor, number)
+    return {"export": found, "files": False, "format_names": _FORMAT_NAMES}
 
 
 @pages.post("/exports/{number}/agree", action="query.agree")

@@ -46,6 +46,7 @@ class TermsForm(BaseModel):
     rows_an_export: _Short = ""
     rows_a_query: _Short = ""
     minimum_rows: _Short = ""
+    provider_reviews_exports: _Short = ""
 
     def terms(self) -> Terms:
         """Returns the terms; raises InputError where a date or number cannot be read."""
@@ -62,6 +63,7 @@ class TermsForm(BaseModel):
                 _number(self.rows_a_query, "每次查询行数"),
             ),
             minimum_rows=_number(self.minimum_rows, "最少主体数") or 10,
+            provider_reviews_exports=bool(self.provider_reviews_exports),
         )
 
     def _items(self) -> list[GrantedItem]:

@@ -4,6 +4,12 @@ document.addEventListener("click", (event) => {
   if (button && !window.confirm(button.dataset.ask)) event.preventDefault();
 });
 
+// On a phone the menu's rows scroll sideways: where one is stays in sight.
+document.querySelectorAll(".menu [aria-current]").forEach((link) => {
+  const row = link.closest("ul");
+  row.scrollLeft = link.offsetLeft - row.offsetLeft - (row.clientWidth - link.offsetWidth) / 2;
+});
+
 // Every table but those that are parts of a form: headings sort, a box in the caption filters, a button writes CSV
 // where the server gives no file (the answer to a form).
 (() => {

@@ -50,21 +50,30 @@ def crawl(somebody: Person, most: int = 90) -> Iterator[str]:
     while waiting and len(seen) < most:
         address = waiting.pop(0)
         yield address
-        for link in somebody.page.eval_on_selector_all("a[href]:not([download])", "all => all.map(a => a.href)"):
-            parts = urlsplit(urljoin(somebody.address + address, link))
-            path = parts.path + (f"?{parts.query}" if parts.query else "")
-            shape = re.sub(r"[0-9]+T?[0-9]*-[0-9a-f]+|[0-9A-Z]{18}|\d+", "N", parts.path) + ("?" if parts.query else "")
-            leads_away = f"{parts.scheme}://{parts.netloc}" != somebody.address
-            if leads_away or shape in shapes or _is_file(parts.path):
-                continue
-            shapes.add(shape)
-            seen.add(path)
-            waiting.append(path)
+        for path in links_of(somebody, address):
+            if shape_of(path) not in shapes:
+                shapes.add(shape_of(path))
+                seen.add(path)
+                waiting.append(path)
+
+
+def links_of(somebody: Person, address: str) -> Iterator[str]:
+    """Lists where the page that is open leads to within the portal, files aside."""
+    for link in somebody.page.eval_on_selector_all("a[href]:not([download])", "all => all.map(a => a.href)"):
+        parts = urlsplit(urljoin(somebody.address + address, link))
+        if f"{parts.scheme}://{parts.netloc}" == somebody.address and not _is_file(parts.path):
+            yield parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def shape_of(path: str) -> str:
+    """Returns an address without its numbers: what pages of one kind have alike."""
+    place, asked, _ = path.partition("?")
+    return re.sub(r"(?<=/)[A-Za-z]{0,2}[0-9a-f]{10,}|[0-9]+T?[0-9]*-[0-9a-f]+|[0-9A-Z]{18}|\d+", "N", place) + asked
 
 
 def _is_file(path: str) -> bool:
-    ends = ("/odcs", "/scan", "/template", "/export", "/report", ".xlsx", ".csv", ".json", ".svg", "/qr")
-    return path.endswith(ends) or "/template/" in path
+    ends = ("/odcs", "/scan", "/template", "/export", "/report", "/result", ".xlsx", ".csv", ".json", ".svg", "/qr")
+    return path != "/audit/export" and (path.endswith(ends) or "/template/" in path)
 
 
 def faults_of(somebody: Person, address: str, axe_script: str) -> list[str]:

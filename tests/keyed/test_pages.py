@@ -5,8 +5,11 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from exchange import entries
 from exchange.spreadsheets import as_workbook
 from portal.app import create_app
+from tests.exchange.conftest import ADMIN
+from tests.exchange.small_city import contract, csv_server
 from tests.keyed.conftest import AUTHORITY, CONSUMER, PEOPLE, give
 from tests.portal.conftest import PASSWORD, add_person, code_at
 from tests.portal.page_rules import Page
@@ -59,6 +62,26 @@ def test_a_window_verifies_looks_up_and_prints(city):
     bound = client.post("/intakes", data={"csrf": form["csrf"], "number": "YSL-00001", "case_no": "BJ-2026-7"})
     assert bound.status_code == 303
     assert Page(client.get("/slips/confirm").text).faults == []
+
+
+def refused(client, form, dataset):
+    """Returns the refusal of a look-up, as the page words it."""
+    text = client.post("/window", data=form | {"dataset": dataset}).text
+    return re.search(r'role="alert">(.*?)</section>', text)[1]
+
+
+def test_a_refusal_names_the_entry_to_apply_for(city):
+    """What stands in the directory is named by its code; a draft and what is not there get one answer."""
+    give(city)
+    entries.apply(city, ADMIN, contract("hidden", server=csv_server("/nowhere.csv")), "hidden")
+    client = signed(city, create_app(city), "win", "window", CONSUMER)
+    form = {"csrf": csrf_of(client), "key": ONE["gmsfhm"], "purpose": "basis", "case_no": "BJ-1", "act": "lookup"}
+
+    said = refused(client, form, "empty")
+    assert re.search(r"请由本部门申请目录条目 \d{10}/\d{6}", said) and "在目录中查看并申请" in said
+    assert refused(client, form, "hidden").replace("hidden", "nothing") == refused(client, form, "nothing")
+    shown = page(client, "/window?dataset=empty")
+    assert "没有按号码使用“empty”的有效授权" in shown and "人口person" in shown
 
 
 def test_a_workbook_goes_through_the_page(city):
