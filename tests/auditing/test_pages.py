@@ -135,7 +135,7 @@ def test_nobody_else_gets_in(office, sign):
     assert guard.get("/audit").status_code == 403 and guard.get("/audit/person").status_code == 403
     for path in ("/audit", "/audit/events/1", "/audit/person", "/audit/statements", "/audit/export"):
         assert client.get(path).status_code == 403, path
-    assert 'href="/audit"' not in client.get("/me").text
+    assert 'href="/audit"' not in guard.get("/alerts").text
 
 
 def test_the_same_over_the_api(hub, office):
