@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from lake.cells import build_cells
+from lake.cells_together import place_together
 from lake.disclosure import Disclosure
 from lake.duck import connect, quoted
 from lake.rewrite import SCHEMA, Rewritten, granted_select, pseudonym
@@ -107,8 +108,12 @@ class Analysis:
             view = f"{SCHEMA}.{quoted(name)}"
             self._duck.execute(f"CREATE VIEW {view} AS {self._source(rewritten, name, views[name], salt)}")
         if rewritten.counting:
-            for number, table in enumerate(rewritten.counting.tables.values()):
+            placed = [
                 build_cells(self._duck, table, f"{SCHEMA}.{quoted(table.plan.layout.dataset)}", number)
+                for number, table in enumerate(rewritten.counting.tables.values())
+            ]
+            if rewritten.counting.link:
+                place_together(self._duck, rewritten.counting.link, {each.alias: each for each in placed})
         return self._duck.sql(rewritten.sql).to_arrow_reader(self._limits.batch_rows)
 
     def _source(self, rewritten: Rewritten, name: str, granted: Granted, salt: str | None) -> str:

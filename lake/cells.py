@@ -6,6 +6,7 @@ leave altogether when all of them together are too few.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lake.counting import Table, cells_view, subject_mark
@@ -16,7 +17,22 @@ _LOST = 0.10
 _MOST_ITEMS = 6
 
 
-def build_cells(duck: Any, table: Table, source: str, number: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A table in its cells: where it stands, the items that cut it, how its subjects are counted, how many are enough."""
+
+    alias: str
+    name: str
+    items: tuple[str, ...]
+    units: tuple[str, ...]
+    least: int
+
+    def cell(self, of: str) -> str:
+        """Writes a row's cell as one value."""
+        return f"row({', '.join(f'{of}.{quoted(item)}' for item in self.items) or '0'})"
+
+
+def build_cells(duck: Any, table: Table, source: str, number: int) -> Placed:
     """Creates the cells view of one table of a counting statement; raises QueryError for items that cut too finely."""
     base = f"base_{number}"
     shared = [item.name for item in table.plan.readable.values() if item.shared]
@@ -37,6 +53,7 @@ def build_cells(duck: Any, table: Table, source: str, number: int) -> None:
         )
     _check_counted(duck, base, table)
     _view(duck, base, chosen, (subjects, least), table)
+    return Placed(table.alias, f"{base}_placed", tuple(chosen), tuple(table.plan.units), least)
 
 
 def _subjects(duck: Any, base: str, table: Table) -> str:

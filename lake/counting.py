@@ -38,12 +38,24 @@ class Table:
     counted: set[str] = field(default_factory=set)  # hashes whose distinct values are counted
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A join of two tables by a subject's hash: the one whose hidden values are counted, and the other."""
+
+    counted: str
+    by: str
+    other: str
+    other_by: str
+
+
 @dataclass(slots=True)
 class Counting:
-    """A compiled statement: its tables, and the SELECT over their cells (views named by `cells_view`)."""
+    """A compiled statement: its tables, the SELECT over their cells (views named by `cells_view`), and the join by
+    subjects in it."""
 
     tables: dict[str, Table]
     sql: str = ""
+    link: Link | None = None
 
 
 def cells_view(alias: str) -> str:
@@ -82,6 +94,7 @@ class _Compiler:
         self._plans = {name.lower(): plan for name, plan in plans.items()}
         self._out = Counting({})
         self._from = ""
+        self._links: list[tuple[tuple[str, str], tuple[str, str]]] = []
 
     def tables(self, select: exp.Select) -> None:
         """Reads FROM and its joins: datasets alone, inner, on equalities."""
@@ -96,6 +109,8 @@ class _Compiler:
         for table in self._out.tables.values():
             if table.hidden and table.linked:
                 raise _too_much("按其他标识的联接")
+        if self._links and (len(self._links) > 1 or len(self._out.tables) > 2):
+            raise _too_much("两个以上数据集按主体的联接")
 
     def _table(self, node: exp.Expr) -> str:
         plan = self._plans.get(node.name.lower()) if isinstance(node, exp.Table) else None
@@ -113,7 +128,18 @@ class _Compiler:
         sides = (node.this, node.expression) if isinstance(node, exp.EQ) else ()
         if len(sides) != 2 or not all(isinstance(side, exp.Column) for side in sides):
             raise _too_much("等值以外的联接条件")
-        return " = ".join(self._joined(side) for side in sides)
+        said = " = ".join(self._joined(side) for side in sides)
+        ends = [(each.table, self._hash(each)) for each in sides]
+        if any(name for _, name in ends):
+            if not all(name for _, name in ends):
+                raise _too_much("标识与其他数据项的联接")
+            self._links.append((ends[0], ends[1]))
+        return said
+
+    def _hash(self, node: exp.Column) -> str:
+        plan = self._of(node).plan
+        name = _real(node.name, plan.grant_names) or ""
+        return name if name in plan.hashes or (name in plan.hidden and name not in plan.conditions) else ""
 
     def _joined(self, node: exp.Column) -> str:
         table = self._of(node)
@@ -143,8 +169,22 @@ class _Compiler:
         listed = ", ".join(f"{c} AS {quoted(n)}" for c, n in zip(columns, names, strict=True))
         having = self._having(select)
         order = self._order(select, names)
+        self._out.link = self._link()
         self._out.sql = f"SELECT {listed} FROM {self._from}{condition}{group}{having}{order}{_limits(select)}"
         return self._out
+
+    def _link(self) -> Link | None:
+        """Returns the join by subjects, the table whose hidden items are compared first; two such tables are refused."""
+        if not self._links:
+            return None
+        ends = sorted(self._links[0], key=lambda end: not self._compares(end[0]))
+        if self._compares(ends[1][0]):
+            raise _too_much("另一数据集的仅条件数据项")
+        return Link(*ends[0], *ends[1])
+
+    def _compares(self, alias: str) -> bool:
+        table = self._out.tables[alias]
+        return bool(table.hidden & set(table.plan.conditions))
 
     def _of(self, node: exp.Expr) -> Table:
         table = self._out.tables.get(node.table) if isinstance(node, exp.Column) else None
