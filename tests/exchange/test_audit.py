@@ -9,7 +9,7 @@ import pytest
 
 import exchange
 from catalog.stores import audit as store
-from exchange import connections, entries, sync
+from exchange import connections, datasets, entries, sync
 from exchange.access import ACTIONS, Actor, allowed, local_administrator
 from exchange.audit import USE_CASES, link
 from exchange.queries import running
