@@ -13,7 +13,8 @@ from runtime.postgres import free_port, is_free
 from runtime.restarts import Restarts
 from schemas.errors import SetupError
 
-_READY_SECONDS = 60
+#: Long enough for a machine that is busy with other things.
+_READY_SECONDS = 180
 _END_SECONDS = 10
 
 

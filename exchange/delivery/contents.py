@@ -12,11 +12,12 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from exchange.crypto import KeyedHash, Suite
 from lake.disclosure import Disclosure
 from lake.feed import Feed
-from lake.layout import KEY_HASH
+from lake.layout import KEY_HASH, subject_column
 from lake.rows import RowCoder
 from lake.table import LakeTable
 from schemas.delivery import BATCH, GUID, OPERATION, TIME
@@ -33,6 +34,7 @@ class Discloser:
     coder: RowCoder
     suite: Suite
     guid_key: bytes
+    interests: frozenset[bytes] = frozenset()  # key hashes of the subjects that are wanted; none: all of them
 
     @cached_property
     def _guids(self) -> KeyedHash:
@@ -41,7 +43,21 @@ class Discloser:
     @cached_property
     def at_rest(self) -> tuple[str, ...]:
         """The columns of the lake table that the readable items and the row filter take, and the row's name."""
-        return tuple(dict.fromkeys([KEY_HASH.name, *self.plan.at_rest(self.plan.readable)]))
+        return tuple(dict.fromkeys([KEY_HASH.name, *self.plan.at_rest(self.plan.readable), *self._subjects]))
+
+    @property
+    def _subjects(self) -> list[str]:
+        return [subject_column(name) for name in self.plan.lookup_items] if self.interests else []
+
+    def _wanted(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Keeps the rows that name a listed subject in an item that the grant lets him be looked up by."""
+        if not self.interests:
+            return batch
+        wanted = pa.array([False] * batch.num_rows)
+        for name in self._subjects:
+            column = batch.column(name)
+            wanted = pc.or_(wanted, pc.is_in(column, value_set=pa.array(list(self.interests), column.type)))
+        return batch.filter(wanted)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -51,7 +67,7 @@ class Discloser:
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yields what the grant gives of rows at rest."""
         for batch in batches:
-            granted = self.plan.granted_rows(batch, self.coder)
+            granted = self.plan.granted_rows(self._wanted(batch), self.coder)
             if granted.num_rows:
                 given = self.plan.opened(granted, self.coder)
                 guids = pa.array(self.guids(granted.column(KEY_HASH.name).to_pylist()), pa.string())

@@ -1,5 +1,6 @@
 """What delivery asks of the grants: what binds at this moment, asked anew before each chunk that leaves."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Protocol
@@ -72,7 +73,9 @@ def refuse_recalled(connection: Connection, dataset: str, version: int) -> None:
         )
 
 
-def content_digest(grant: Grant) -> str:
-    """Names what decides the content: items and rows. Another one means that everything is delivered anew."""
+def content_digest(grant: Grant, interests: Collection[bytes] = ()) -> str:
+    """Names what decides the content: items, rows, listed keys. Another one means that everything is delivered anew."""
     facts = {"items": [asdict(each) for each in grant.items], "rows": asdict(grant.rows), "floor": grant.minimum_rows}
+    if interests:
+        facts["keys"] = sm3(b"".join(sorted(interests))).hex()
     return sm3(canonical(facts)).hex()

@@ -6,7 +6,7 @@ Repeated, it returns the batch that is on its way; what an interrupted try left 
 import base64
 import io
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import cast
 
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from catalog.stores import datasets, entries
+from catalog.stores import datasets, entries, keyed_calls
 from catalog.stores import deliveries as store
 from catalog.stores.datasets import Version
 from catalog.stores.deliveries import Batch, Subscription
@@ -103,6 +103,7 @@ def _work(hub: Hub, subscription: Subscription, grant: Grant, *, full: bool = Fa
         all_versions = {each.version: each for each in datasets.versions(connection, dataset)}
         number = stored.published_version if stored else None
         entry_version = entries.find_version(connection, dataset, number) if number else None
+        interests = keyed_calls.interests(connection, subscription.consumer_code, subscription.grant_number)
         if held is not None:
             refuse_recalled(connection, dataset, held.current_version)
     if held is None or held.current_version == 0 or stored is None or entry_version is None:
@@ -111,11 +112,11 @@ def _work(hub: Hub, subscription: Subscription, grant: Grant, *, full: bool = Fa
         )
     newer = all_versions[held.current_version]
     older = all_versions.get(subscription.delivered_version or 0)
-    if full or subscription.full_next or subscription.delivered_grant != content_digest(grant):
+    if full or subscription.full_next or subscription.delivered_grant != content_digest(grant, interests):
         older = None
     if older is not None and older.version == newer.version:
         return None
-    discloser = _discloser(hub, subscription, grant, entry_version, newer)
+    discloser = replace(_discloser(hub, subscription, grant, entry_version, newer), interests=interests)
     after = older.version if older else 0
     between = [each for each in all_versions.values() if after < each.version <= newer.version]
     changed = sum(each.inserted + each.updated + each.deleted for each in between)
@@ -231,7 +232,7 @@ def _record(work: _Work, actor: Actor, manifest: Manifest, signer: HubSigner) ->
         state="prepared",
         from_version=work.older.version if work.older else None,
         to_version=work.newer.version,
-        grant_digest=content_digest(work.grant),
+        grant_digest=content_digest(work.grant, work.discloser.interests),
         row_count=manifest.row_count,
         manifest=asdict(manifest),
         signature=base64.b64encode(signer.sign(manifest.canonical())).decode(),

@@ -17,6 +17,7 @@ from typing import Any, cast
 from sqlalchemy import Connection
 
 from catalog.stores import deliveries as store
+from catalog.stores import keyed_calls
 from catalog.stores.deliveries import Batch, Subscription
 from exchange.access import Actor
 from exchange.audit import record
@@ -55,10 +56,11 @@ class SendingGate:
         with self.hub.transaction() as connection:
             now = store.find(connection, held.id)
             refuse_recalled(connection, held.dataset, self.batch.to_version)
+            interests = keyed_calls.interests(connection, held.consumer_code, held.grant_number)
         if now is None or now.state != "active":
             raise Denied(f"订阅 {held.id} 已停用", "启用的订阅才会送达", "", code="SUBSCRIPTION_STATE")
         self.grant = binding_grant(self.hub, self.grants, held.grant_number, held.dataset, held.consumer_code)
-        if content_digest(self.grant) != self.batch.grant_digest:
+        if content_digest(self.grant, interests) != self.batch.grant_digest:
             raise Denied(
                 f"授权 {held.grant_number} 的内容已变更", "", "下一批次将按新的授权全量送达", code="GRANT_CHANGED"
             )

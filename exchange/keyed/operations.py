@@ -167,8 +167,3 @@ def _unsubscribe(connection: Connection, made: Call) -> Outcome:
     hashes = [each.key_hash for each in made.asked()]
     ended = store.end_interests(connection, made.actor.department or "", made.grant.number, hashes)
     return Outcome(facts(made, "unsubscribed") | {"says": "已取消", "ended": ended}, 0, (), "unsubscribed")
-
-
-def interests_of(connection: Connection, department: str, grant: str) -> frozenset[bytes]:
-    """Returns the subject key hashes whose changes a department wants under a grant; empty: no list was made."""
-    return store.interests(connection, department, grant)

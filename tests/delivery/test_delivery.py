@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from catalog.stores import audit as audit_store
+from catalog.stores import keyed_calls
 from connectors.sinks.folder import read_receipt
 from exchange.crypto import signature_holds, sm3
 from exchange.delivery import subscriptions, work
@@ -222,6 +223,35 @@ def test_a_changed_grant_is_delivered_anew(hub, to_folder):
     book.grants[NUMBER] = grant(rows=ONLY_MEN, items=(GrantedItem("sex_code", "plain"),))
     again = work.run(hub, ADMIN, identifier, grants=book)
     assert again.kind == "full" and again.rows < 40
+
+
+def test_listed_keys_alone_are_delivered(hub, police, publish, to_folder):
+    """With a list of keys their rows alone leave, and changes of theirs; another list means everything anew."""
+    identifier, folder = to_folder()
+    hashes = hub.crypto.keys().lookup_hashes([f"111:{citizen_id(number)}".encode() for number in (1, 2)])
+    listed(hub, hashes)
+    first = work.run(hub, ADMIN, identifier, grants=standing())
+    assert first.rows == 2
+    police.put([person(1) | {"xb": "1" if person(1)["xb"] == "2" else "2"}, person(3) | {"xm": "李某"}, person(77)])
+    publish()
+    second = work.run(hub, ADMIN, identifier, grants=standing())
+    assert [row["cd_operation"] for row in rows_of(folder, second.batch_no)] == ["U"]
+    police.put([person(2) | {"xm": "李某"}])
+    publish()
+    work.prepare(hub, ADMIN, identifier, grants=standing())
+    with hub.transaction() as connection:
+        keyed_calls.end_interests(connection, CONSUMER, NUMBER, hashes[1:])
+    with pytest.raises(Denied, match="GRANT_CHANGED"):  # what was prepared names somebody who is no longer wanted
+        work.send(hub, ADMIN, identifier, grants=standing())
+    third = work.run(hub, ADMIN, identifier, grants=standing())
+    assert (third.kind, third.rows) == ("full", 1)
+
+
+def listed(hub, hashes):
+    """Records interest in keys, as 订阅 by number does."""
+    facts = {"department_code": CONSUMER, "grant_number": NUMBER, "dataset": "person", "added_by": "x"}
+    with hub.transaction() as connection:
+        keyed_calls.add_interests(connection, [facts | {"key_hash": each, "since": hub.clock.now()} for each in hashes])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from exchange import entries
 from exchange.hub import open_hub
 from exchange.sharing import drift
 from tests.exchange.conftest import ADMIN, clock, no_gx, settings  # noqa: F401
+from tests.exchange.small_city import citizen_id
 from tests.structure.house import ROOT
 
 
@@ -33,7 +34,7 @@ def test_applications_and_their_proof(city):
     assert [bool(each.grant) for each in made] == [True, True, False]
     assert sharing.tell(city) == []
     assert drift.drift_report(city, ADMIN).drifts == []
-    assert sharing.looked_up(city, ["62040219900307987X", "nobody"]) is None  # nothing is synced yet
+    assert sharing.looked_up(city, [citizen_id(1), "nobody"]) is None  # nothing is synced yet
     lines = list(sharing.proof(city, sharing.sealed_and_verified(city)))
     assert sum(line.startswith("● 申请") for line in lines) == 3
     for line, what in ((lines[-3], made[0].number), (lines[-2], "柳窗 按号码调用 population")):

@@ -9,11 +9,9 @@ import pytest
 
 import exchange
 from catalog.stores import audit as store
-from exchange import connections, entries, sync
+from exchange import connections, datasets, entries, sync
 from exchange.access import ACTIONS, Actor, allowed, local_administrator
 from exchange.audit import USE_CASES, link
-from exchange.keyed import operations
-from exchange.keyed.why import Why
 from exchange.queries import running
 from exchange.sharing.table import COMMANDS
 from schemas.errors import Denied
@@ -93,7 +91,7 @@ def test_every_use_case_writes_its_event():
         lambda hub: entries.apply(hub, STRANGER, "text", "name"),
         lambda hub: connections.set_connection(hub, STRANGER, "police", "postgresql://u:secretpass@h/d"),
         lambda hub: sync.run(hub, STRANGER, "person"),
-        lambda hub: operations.fetch(hub, STRANGER, "person", citizen_id(1), Why("basis", case_no="BJ-1")),
+        lambda hub: datasets.rollback(hub, STRANGER, "person", 1, citizen_id(1)),
         lambda hub: running.run(hub, STRANGER, f"select '{citizen_id(1)}' from person", "basis"),
     ],
 )
