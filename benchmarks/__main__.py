@@ -28,6 +28,8 @@ def commands(*, quick: bool) -> list[list[str]]:
         ["bench_sync", "--rows", rows, "--large", large],
         ["bench_sync", "--rows", rows, "--large", "0", "--suite", "gm"],
         ["bench_lookup", "--rows", rows, "--lookups", lookups],
+        ["bench_keyed", "--rows", rows, *(["--seconds", "2", "--rounds", "1"] if quick else [])],
+        ["bench_rewrite", "--rows", rows],
         ["bench_dag_parse"],
         ["bench_search", *(["--entries", "1000"] if quick else [])],
         ["bench_overview"],
