@@ -27,6 +27,8 @@ def commands(*, quick: bool) -> list[list[str]]:
         ["bench_gate_files", "--rows", rows],
         ["bench_sync", "--rows", rows, "--large", large],
         ["bench_sync", "--rows", rows, "--large", "0", "--suite", "gm"],
+        ["bench_keyed", "--rows", rows, *(["--seconds", "2", "--rounds", "1"] if quick else [])],
+        ["bench_rewrite", "--rows", rows],
         ["bench_dag_parse"],
         ["bench_search", *(["--entries", "1000"] if quick else [])],
         ["bench_overview"],

@@ -1,13 +1,15 @@
 """Look-up and verify over HTTP with permission, mask and audit, against the bare SELECT through the same web.
 
-    python -m benchmarks.bench_keyed [--rows 100000] [--clients 64] [--seconds 8]
+    python -m benchmarks.bench_keyed [--rows 1000000] [--clients 64] [--seconds 5] [--rounds 3] [--rate 100]
 
-Both sides are routes of one uvicorn process: `bare` runs the SELECT by hash and gives its columns back as they rest;
-`lookup` and `verify` are the API's own, by a machine client with an API key. Prints one JSON line a side.
+The sides are routes of one uvicorn process, on the same threads and the same pool: `bare` runs the SELECT by hash and
+gives its columns back as they rest; `lookup` and `verify` are the API's own, by a machine client with an API key. They
+take turns, so that what else the machine does meets all of them. `per_second`, `ratio` and `p99_ms` are of clients that
+never pause; `paced` is of the same clients at `--rate` calls a second in all; `cpu_ms` is processor time a call and
+`cpu_ratio` the bare side's over this one's. Prints one JSON line a side, medians over the rounds.
 """
 
 import argparse
-import asyncio
 import itertools
 import json
 import os
@@ -17,15 +19,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import psutil
 
-ROWS, CLIENTS, SECONDS = 100_000, 64, 8
+from benchmarks.http_load import Answered, Body, Load, call_all
+
+ROWS, CLIENTS, SECONDS, ROUNDS, RATE = 1_000_000, 64, 5, 3, 100
+_NUMBERS = itertools.count(time.time_ns() // 1_000_000)
 CONSUMER = "11620400XX00B0031G"
 
 
@@ -35,6 +41,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -118,6 +126,8 @@ def serve(root: Path) -> None:
 
     from exchange.hub import open_hub  # noqa: PLC0415
     from portal.app import create_app  # noqa: PLC0415
+    from portal.lanes import KEYED  # noqa: PLC0415
+    from portal.service import as_json  # noqa: PLC0415
 
     bare = text("select * from serving.person where s_citizen_id = :hash")
     with open_hub() as hub:
@@ -125,13 +135,17 @@ def serve(root: Path) -> None:
         keys = hub.crypto.keys()
         hub.keyed.within_rate = lambda *_: True  # type: ignore[method-assign]
 
-        @app.post("/bare")
-        def select(body: dict[str, Any]) -> list[Any]:
-            hashed = keys.lookup_hashes([f"111:{body['key']}".encode()])[0]
+        def rows_of(key: str) -> Any:
+            hashed = keys.lookup_hashes([f"111:{key}".encode()])[0]
             with hub.engine.connect() as connection:
                 rows = connection.execute(bare, {"hash": hashed}).mappings().all()
-            return [{name: str(value) for name, value in row.items()} for row in rows]
+            return as_json([{name: str(value) for name, value in row.items()} for row in rows])
 
+        async def select(body: dict[str, Any]) -> Any:
+            return await KEYED.run(rows_of, body["key"])
+
+        app.add_api_route("/bare", select, methods=["POST"], response_model=None)
+        app.router.routes.insert(5, app.router.routes.pop())  # beside the calls by key
         listening = socket.create_server(("127.0.0.1", 0))
         (root / "port").write_text(str(listening.getsockname()[1]))
         config = uvicorn.Config(app, access_log=False, log_level="warning")
@@ -139,7 +153,7 @@ def serve(root: Path) -> None:
 
 
 def measure_all(root: Path, url: str, key: str, keys: list[str], given: argparse.Namespace) -> None:
-    """Measures the sides one after the other."""
+    """Measures the sides in turns: as fast as they can, then at a rate."""
     env = dict(os.environ) | {  # noqa: TID251 - the child is a hub with settings of its own
         "SHUQIAO_VAR": str(root / "var"),
         "SHUQIAO_DATABASE_URL": url,
@@ -149,63 +163,98 @@ def measure_all(root: Path, url: str, key: str, keys: list[str], given: argparse
         try:
             while not (root / "port").exists():
                 time.sleep(0.1)
-            base, numbers = f"http://127.0.0.1:{(root / 'port').read_text()}", itertools.count()
-            why = {"purpose": "basis", "case_no": "BJ-2026-1", "handler": "李经办", "window": "三号"}
-
-            def asked(at: int, more: dict[str, Any]) -> dict[str, Any]:
-                return {"key": keys[at % len(keys)], "why": why | {"request_id": f"bench-{next(numbers):08d}"}} | more
-
-            sides: dict[str, tuple[str, Callable[[int], dict[str, Any]]]] = {
-                "bare": ("/bare", lambda at: {"key": keys[at % len(keys)]}),
-                "lookup": ("/api/v1/keyed/person/lookup", lambda at: asked(at, {})),
-                "verify": (
-                    "/api/v1/keyed/person/verify",
-                    lambda at: asked(at, {"values": {"birth_date": "1960-01-01"}}),
-                ),
-            }
-            figures = {}
-            for name, (path, body) in sides.items():
-                figures[name] = asyncio.run(measure(base + path, body, key, given))
-                ratio = figures[name]["per_second"] / figures["bare"]["per_second"]
-                print(
-                    json.dumps({"bench": "keyed", "side": name, **figures[name], "ratio": round(ratio, 2)}), flush=True
-                )
+            port, headers = int((root / "port").read_text()), {"X-API-Key": key}
+            database = next(each for each in psutil.process_iter(["cmdline"]) if _serves(each, root))
+            taken = {name: Taken() for name in ("bare", "lookup", "verify")}
+            for turn in range(given.rounds + 1):
+                for name, (path, body) in sides(keys).items():
+                    before = busy(server.pid), busy(database.pid)
+                    load = Load(given.clients, given.seconds if turn else 1.0)
+                    answered = call_all(port, path, headers, body, load)
+                    if not turn:  # plans, connections, prepared statements
+                        continue
+                    taken[name].fast.append(answered)
+                    taken[name].web.append((busy(server.pid) - before[0]) / answered.calls * 1000)
+                    taken[name].database.append((busy(database.pid) - before[1]) / answered.calls * 1000)
+                    paced = Load(given.clients, given.seconds, given.rate)
+                    taken[name].paced.append(call_all(port, path, headers, body, paced))
+            tell(taken, given)
         finally:
             server.terminate()
 
 
-async def measure(
-    url: str, body: Callable[[int], dict[str, Any]], key: str, given: argparse.Namespace
-) -> dict[str, float]:
-    """Calls from so many clients at once; returns the rate and the latencies in milliseconds."""
-    latencies: list[float] = []
-    until = time.perf_counter() + given.seconds
-
-    async def one(number: int, client: httpx.AsyncClient) -> None:
-        at = number
-        while time.perf_counter() < until:
-            begun = time.perf_counter()
-            answer = await client.post(url, json=body(at))
-            assert answer.status_code == 200, answer.text
-            latencies.append((time.perf_counter() - begun) * 1000)
-            at += given.clients
-
-    async with opened(key, given.clients) as client:
-        await asyncio.gather(*(one(number, client) for number in range(given.clients)))
-    cuts = statistics.quantiles(latencies, n=100)
-    return {
-        "per_second": round(len(latencies) / given.seconds),
-        "p50_ms": round(cuts[49], 1),
-        "p99_ms": round(cuts[98], 1),
-    }
+def _serves(process: psutil.Process, root: Path) -> bool:
+    words = process.info["cmdline"] or []
+    return str(root / "postgres" / "data") in words
 
 
-@asynccontextmanager
-async def opened(key: str, clients: int) -> AsyncIterator[httpx.AsyncClient]:
-    """Opens the connections of all clients."""
-    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx.AsyncClient(limits=limits, headers={"X-API-Key": key}, timeout=60) as client:
-        yield client
+def busy(pid: int) -> float:
+    """Returns the processor seconds of a process and its children, those that ended included."""
+    own = psutil.Process(pid)
+    times = own.cpu_times()
+    total: float = times.children_user + times.children_system
+    for each in (own, *own.children(recursive=True)):
+        with suppress(psutil.Error):
+            total += sum(each.cpu_times()[:2])
+    return total
+
+
+def sides(keys: list[str]) -> dict[str, tuple[str, Body]]:
+    """Returns path and bodies of each side. One verification in twenty has another birthday."""
+    why = {"purpose": "basis", "case_no": "BJ-2026-1", "handler": "李经办", "window": "三号"}
+
+    def bare(at: int) -> bytes:
+        return json.dumps({"key": keys[at % len(keys)]}).encode()
+
+    def asked(at: int, **more: Any) -> bytes:
+        said = why | {"request_id": f"bench-{next(_NUMBERS):012d}"}
+        return json.dumps({"key": keys[at % len(keys)], "why": said} | more).encode()
+
+    def verified(at: int) -> bytes:
+        key = keys[at % len(keys)]
+        born = f"{key[6:10]}-{key[10:12]}-{key[12:14]}" if at % 20 else "1900-01-01"
+        return asked(at, values={"birth_date": born})
+
+    path = "/api/v1/keyed/person"
+    return {"bare": ("/bare", bare), "lookup": (f"{path}/lookup", asked), "verify": (f"{path}/verify", verified)}
+
+
+def tell(taken: Mapping[str, "Taken"], given: argparse.Namespace) -> None:
+    """Prints one line a side: medians over the rounds, and what it is of the bare side."""
+    bare = taken["bare"]
+    for name, side in taken.items():
+        figures = {
+            "per_second": middle([each.per_second for each in side.fast]),
+            "p99_ms": middle([each.p99_ms for each in side.fast]),
+            "cpu_ms": {"web": middle(side.web), "database": middle(side.database)},
+            "paced": {"per_second": middle([each.per_second for each in side.paced]),
+                      "p50_ms": middle([each.p50_ms for each in side.paced]),
+                      "p99_ms": middle([each.p99_ms for each in side.paced])},
+            "ratio": middle([ours.per_second / its.per_second for ours, its in zip(side.fast, bare.fast, strict=True)]),
+            "cpu_ratio": round(bare.cpu / side.cpu, 2),
+        }  # fmt: skip
+        facts = {"rows": given.rows, "clients": given.clients, "load": round(os.getloadavg()[0], 1)}
+        print(json.dumps({"bench": "keyed", "side": name, **facts, **figures}), flush=True)
+
+
+@dataclass
+class Taken:
+    """What a side took, round by round: unpaced and paced, and processor milliseconds a call."""
+
+    fast: list[Answered] = field(default_factory=list)
+    paced: list[Answered] = field(default_factory=list)
+    web: list[float] = field(default_factory=list)
+    database: list[float] = field(default_factory=list)
+
+    @property
+    def cpu(self) -> float:
+        """Processor time a call of web and database together."""
+        return statistics.median(self.web) + statistics.median(self.database)
+
+
+def middle(values: list[float]) -> float:
+    """Returns the median."""
+    return round(statistics.median(values), 2)
 
 
 if __name__ == "__main__":

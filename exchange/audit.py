@@ -21,7 +21,9 @@ from exchange.auditing.chain import canonical, link, seal_pending
 from exchange.hub import Hub
 from schemas.errors import Denied
 
-__all__ = ["USE_CASES", "canonical", "link", "record", "record_read", "request_digest", "require", "use_case"]
+__all__ = [
+    "USE_CASES", "canonical", "event_of", "link", "record", "record_read", "request_digest", "require", "use_case",
+]  # fmt: skip
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,27 +86,29 @@ def record(connection: Connection, hub: Hub, actor: Actor, action: str, object_i
 
     Session and address are the actor's; the duration is what the use-case has taken so far.
     """
+    store.append(connection, event_of(hub, actor, action, object_id, **facts))
+
+
+def event_of(hub: Hub, actor: Actor, action: str, object_id: str | None, **facts: Any) -> Event:
+    """Makes the event of an act, for whoever writes it together with the act; see `record`."""
     hub.closing.setdefault("audit chain", partial(seal_pending, hub, most=_SEALED_AT_CLOSING))
     noun = action.partition(".")[0]
     began = _began.get()
     given = {"duration_ms": None if began is None else round((perf_counter() - began.at) * 1000)} | facts
     given["detail"] = {"use_case": action} | facts.get("detail", {})
-    store.append(
-        connection,
-        Event(
-            ts=hub.clock.now(),
-            actor_id=actor.name,
-            actor_name=actor.title or actor.name,
-            dept_code=actor.department,
-            role=",".join(sorted(actor.roles)),
-            channel=actor.channel,
-            action=ACTIONS[action].event,
-            object_type=_OBJECTS.get(noun, noun),
-            object_id=object_id,
-            session_id=actor.session,
-            client_ip=actor.address,
-            **given,
-        ),
+    return Event(
+        ts=hub.clock.now(),
+        actor_id=actor.name,
+        actor_name=actor.title or actor.name,
+        dept_code=actor.department,
+        role=",".join(sorted(actor.roles)),
+        channel=actor.channel,
+        action=ACTIONS[action].event,
+        object_type=_OBJECTS.get(noun, noun),
+        object_id=object_id,
+        session_id=actor.session,
+        client_ip=actor.address,
+        **given,
     )
 
 

@@ -131,6 +131,10 @@ def hash_keys(secret: bytes) -> dict[str, bytes]:
     return {f"{suite}:{use}": derive(suite, secret, use) for suite in suites for use in ("lookup", "digest")}
 
 
+# A call by key asks for them anew; deriving them took longer than the hash that they are for.
+_hash_keys = lru_cache(maxsize=64)(hash_keys)
+_keyed_hash = lru_cache(maxsize=64)(KeyedHash)
+
 Encrypt = Callable[[bytes, bytes, bytes], bytes]  # nonce, data, associated -> ciphertext and tag
 
 
@@ -200,9 +204,9 @@ class HubKeys:
     def __init__(self, crypto: Crypto) -> None:
         self._crypto = crypto
         root = hash_key(crypto.roots)
-        self._generation, keys = root.generation, root.derived or hash_keys(root.secret)
-        self._lookup = KeyedHash(crypto.suite, keys[f"{crypto.suite}:lookup"])
-        self._digest = KeyedHash(crypto.suite, keys[f"{crypto.suite}:digest"])
+        self._generation, keys = root.generation, root.derived or _hash_keys(root.secret)
+        self._lookup = _keyed_hash(crypto.suite, keys[f"{crypto.suite}:lookup"])
+        self._digest = _keyed_hash(crypto.suite, keys[f"{crypto.suite}:digest"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return HubKeys, (self._crypto,)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -56,6 +57,22 @@ class Hub:
                 yield connection
         except DBAPIError as error:
             raise database_failure(error) from None
+
+    @contextmanager
+    def statements(self) -> Iterator[Connection]:
+        """Opens a connection on which each statement is a transaction of its own; raises StorageError.
+
+        Two journeys to the server fewer than `transaction`, for an act that is one statement.
+        """
+        try:
+            with self._each_alone.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise database_failure(error) from None
+
+    @cached_property
+    def _each_alone(self) -> Engine:
+        return self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

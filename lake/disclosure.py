@@ -18,12 +18,14 @@ from lake.terms import Term, grant_terms
 from schemas.entry import Entry, Item
 from schemas.errors import StateError
 from schemas.grants import Comparison, Grant, ItemState
-from schemas.masks import MASKS, PROFILE, default_mask, mask_array
+from schemas.masks import MASKS, PROFILE, default_mask, mask_array, mask_value
 
 #: What tells one person or body from another: nobody may ask for a value of theirs that he may not see.
 _IDENTIFIERS = frozenset(
     {"citizen_id", "uscc", "org_code", "registration_number", "licence_id", "identifier", "mobile", "telephone", "name"}
 )
+#: As many rows as a look-up gives.
+_FEW = 8
 #: Kinds whose values many rows share, by which an answer that rests on a condition may be filtered and grouped.
 _SHARED = frozenset({"region", "code", "bool"})
 
@@ -158,12 +160,19 @@ class Disclosure:
         schema = self.schema(names)
         opened = coder.decode(granted, self.layout, schema.names)
         columns = [
-            mask_array(mask, opened.column(name)) if (mask := self.readable[name].mask) else opened.column(name)
+            _masked(mask, opened.column(name)) if (mask := self.readable[name].mask) else opened.column(name)
             for name in schema.names
         ]
         if not columns:
             return pa.RecordBatch.from_struct_array(pa.array([{}] * granted.num_rows, pa.struct([])))
         return pa.record_batch(columns, schema=schema)
+
+
+def _masked(mask: str, values: pa.Array) -> pa.Array:
+    """Masks value by value where there are few: one row costs a fifth of what the calls over arrays do."""
+    if len(values) > _FEW:
+        return mask_array(mask, values)
+    return pa.array([mask_value(mask, value) for value in values.to_pylist()], pa.string())
 
 
 def _mask(named: str | None, item: Item) -> str:

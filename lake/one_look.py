@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import ARRAY, Connection, LargeBinary, any_, false, func, literal, or_, select
+from sqlalchemy import ARRAY, Connection, LargeBinary, Select, any_, bindparam, false, func, or_, select
 
 from lake.disclosure import Disclosure
 from lake.keyed import Asked
@@ -25,45 +27,63 @@ def served_in_one_look(connection: Connection, plan: Disclosure, asked: Sequence
 
     The rows are good only when the comment is that under which the plan was built (`state_of`).
     """
-    name, schema = table_name(plan.layout.dataset), served_schema(plan.layout)
-    served = served_table(name, schema.names)
+    schema = _schema(plan.layout)
     wanted = [
-        served.c[subject_column(item)] == each.key_hash
-        for each in asked
-        for item in each.items
-        if item in plan.lookup_items
+        (subject_column(item), each.key_hash) for each in asked for item in each.items if item in plan.lookup_items
     ]
-    word = select(func.obj_description(func.to_regclass(qualified(name)), "pg_class").label("word")).subquery()
-    query = select(word.c.word, *served.c).select_from(word.outerjoin(served, or_(false(), *wanted))).limit(limit)
-    rows = connection.execute(query).all()
+    query = _look(table_name(plan.layout.dataset), tuple(schema.names), tuple(column for column, _ in wanted))
+    hashes = {f"hash_{place}": key_hash for place, (_, key_hash) in enumerate(wanted)}
+    rows = connection.execute(query, hashes | {"most": limit}).all()
     found = [row[1:] for row in rows if row[1] is not None]
+    return Found(_batch(found, schema), rows[0].word if rows else None)
+
+
+_schema = lru_cache(maxsize=256)(served_schema)
+
+
+@lru_cache(maxsize=256)
+def _look(name: str, columns: tuple[str, ...], subjects: tuple[str, ...]) -> Select[Any]:
+    """Builds the statement of one look once: it is run with every call, and its making would cost more than that."""
+    served = served_table(name, columns)
+    wanted = [served.c[column] == bindparam(f"hash_{place}") for place, column in enumerate(subjects)]
+    word = select(_word(name).label("word")).subquery()
+    joined = word.outerjoin(served, or_(false(), *wanted))
+    return select(word.c.word, *served.c).select_from(joined).limit(bindparam("most"))
+
+
+def _word(name: str) -> Any:
+    return func.obj_description(func.to_regclass(qualified(name)), "pg_class")
+
+
+def _batch(found: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
     columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-    return Found(pa.record_batch(arrays, schema=schema), rows[0].word if rows else None)
+    return pa.record_batch(arrays, schema=schema)
 
 
 def comment_of(connection: Connection, dataset: str) -> str | None:
     """Returns what a serving table says of itself, None when there is none."""
-    name = qualified(table_name(dataset))
-    found: str | None = connection.execute(select(func.obj_description(func.to_regclass(name), "pg_class"))).scalar()
+    found: str | None = connection.execute(select(_word(table_name(dataset)))).scalar()
     return found
 
 
 def served_of_many(connection: Connection, plan: Disclosure, asked: Sequence[Asked]) -> Found:
     """Finds the rows of many subjects; a row that several of them stand in comes once."""
-    name, schema = table_name(plan.layout.dataset), served_schema(plan.layout)
-    served = served_table(name, schema.names)
+    schema = _schema(plan.layout)
     hashes: dict[str, list[bytes]] = {}
     for each in asked:
         for item in each.items:
             if item in plan.lookup_items:
                 hashes.setdefault(subject_column(item), []).append(each.key_hash)
-    wanted = [
-        served.c[column] == any_(literal(list(dict.fromkeys(held)), ARRAY(LargeBinary)))
-        for column, held in hashes.items()
-    ]
-    found = connection.execute(select(*served.c).where(or_(false(), *wanted))).all()
-    columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-    # Asked after the rows: versions only go up, so that the word of before stands for what was read in between.
-    return Found(pa.record_batch(arrays, schema=schema), comment_of(connection, plan.layout.dataset))
+    query = _looks(table_name(plan.layout.dataset), tuple(schema.names), tuple(hashes))
+    rows = connection.execute(query, {column: list(dict.fromkeys(held)) for column, held in hashes.items()}).all()
+    found = [row[1:] for row in rows if row[1] is not None]
+    return Found(_batch(found, schema), rows[0].word if rows else None)
+
+
+@lru_cache(maxsize=256)
+def _looks(name: str, columns: tuple[str, ...], subjects: tuple[str, ...]) -> Select[Any]:
+    served = served_table(name, columns)
+    wanted = [served.c[column] == any_(bindparam(column, type_=ARRAY(LargeBinary))) for column in subjects]
+    word = select(_word(name).label("word")).subquery()
+    return select(word.c.word, *served.c).select_from(word.outerjoin(served, or_(false(), *wanted)))

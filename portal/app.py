@@ -2,7 +2,6 @@
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +16,7 @@ from exchange.hub import Hub
 from portal import api, pages
 from portal.api.docs import openapi_of
 from portal.desk import Desk, hub_of, session_of
+from portal.headers import Headers
 from portal.limits import BodyLimit
 from portal.render import error_page
 from portal.routes import SignInFirst
@@ -31,7 +31,6 @@ _STATUS: tuple[tuple[type[HubError], int], ...] = (
     (SourceError, 502),
     (HubError, 503),
 )
-_POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
 
 
 def create_app(hub: Hub) -> FastAPI:
@@ -39,8 +38,9 @@ def create_app(hub: Hub) -> FastAPI:
     app = FastAPI(title="数桥 API", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.hub = hub
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
-    for package in (pages, api):
-        for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda each: each.name):
+    # A path is compared with one route after the other, hundreds of them: the calls by key come first.
+    for package in (api, pages):
+        for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda each: (each.name != "keyed", each.name)):
             module = importlib.import_module(f"{package.__name__}.{found.name}")
             if hasattr(module, "router"):
                 app.include_router(module.router)
@@ -51,7 +51,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_exception_handler(HTTPException, _misdirected)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(BodyLimit)
-    app.middleware("http")(_headers)
+    app.add_middleware(Headers)
     app.openapi = partial(openapi_of, app)  # type: ignore[method-assign]
     return app
 
@@ -133,13 +133,3 @@ async def _broken(request: Request, _error: Exception) -> Response:
     if wants_data(request):
         return JSONResponse({"error": error_body(said)}, 500)
     return error_page(request, None, said, 500)
-
-
-async def _headers(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await go_on(request)
-    response.headers["Content-Security-Policy"] = _POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    if not request.url.path.startswith("/static/"):
-        response.headers["Cache-Control"] = "no-store"
-    return response

@@ -7,6 +7,7 @@ Parameters named in the path come from it, the others from the query (GET) or a 
 `{"items": [...], "next": cursor}` with keyset pages: `after` is the key of the last item that was seen.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import Parameter, Signature, signature
@@ -14,9 +15,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse
 
 from portal.desk import COOKIE, Desk, hub_of, session_of
+from portal.lanes import Lane
 from portal.routes import DECLARED, Download, SignInFirst, plain
 from schemas.errors import Denied
 
@@ -42,13 +43,22 @@ def signed_in(request: Request) -> Desk:
     return Desk(hub_of(request), session)
 
 
+def as_json(found: Any) -> Response:
+    """Answers views and values as JSON; only what JSON does not know is turned over to the framework's encoder."""
+    text = json.dumps(
+        plain(found), default=jsonable_encoder, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    )
+    return Response(text.encode(), media_type="application/json")
+
+
 @dataclass(slots=True)
 class Api:
     """The routes of one subject."""
 
     tag: str
     router: APIRouter = field(default_factory=lambda: APIRouter(prefix=PREFIX))
-    who: Callable[..., Desk] = signed_in
+    who: Callable[..., Any] = signed_in
+    lane: Lane | None = None
 
     def get(self, path: str, use_case: Callable[..., Any], *, key: str | None = None, **fixed: Any) -> None:
         """Declares a reading; `key` names the field that pages of a list go by."""
@@ -65,13 +75,14 @@ class Api:
         own = [p for p in list(declared)[2:] if p.name not in fixed]
         DECLARED[method, PREFIX + path] = getattr(use_case, "action", "?")
 
-        def endpoint(desk: Desk, **values: Any) -> Response:
+        def answer(desk: Desk, **values: Any) -> Response:
             after, limit = values.pop("after", None), values.pop("limit", PAGE)
             found = use_case(desk.hub, desk.actor, **values, **fixed)
             if isinstance(found, Download):
                 return found.response()
-            return JSONResponse(jsonable_encoder(plain(_page(found, key, after, limit) if key else found)))
+            return as_json(_page(found, key, after, limit) if key else found)
 
+        endpoint = _on(self.lane, answer) if self.lane else answer
         parameters = [
             Parameter("desk", Parameter.KEYWORD_ONLY, annotation=Annotated[Desk, Depends(self.who)]),
             *(_parameter(p, method, path) for p in own),
@@ -83,6 +94,13 @@ class Api:
             path, endpoint, methods=[method], tags=[self.tag], summary=summary, responses=ERRORS,
             operation_id=f"{use_case.__module__.rpartition('.')[2]}_{use_case.__name__}",
         )  # fmt: skip
+
+
+def _on(lane: Lane, answer: Callable[..., Response]) -> Callable[..., Any]:
+    async def endpoint(**values: Any) -> Response:
+        return await lane.run(answer, **values)
+
+    return endpoint
 
 
 def _parameter(given: Parameter, method: str, path: str) -> Parameter:

@@ -1,7 +1,7 @@
 """Audit events: adding, reading. Events are only ever added; the chain over them is catalog/stores/audit_chain.py's."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -49,18 +49,22 @@ class Recorded:
     event: Event
 
 
+_NAMES = tuple(f.name for f in fields(Event))
 #: The columns of an event, in its own order.
-EVENT = tuple(audit_events.c[f.name] for f in fields(Event))
+EVENT = tuple(audit_events.c[name] for name in _NAMES)
+# Made once: each answered call writes one, and building a statement costs more than running it.
+_APPEND = audit_events.insert().returning(audit_events.c.seq)
 
 
 def append(connection: Connection, event: Event) -> int:
     """Adds an event; returns its sequence number."""
-    values = asdict(event) | {
-        "items": list(event.items),
-        "subject_key_hashes": list(event.subject_key_hashes),
-    }
-    statement = audit_events.insert().values(**values).returning(audit_events.c.seq)
-    return int(connection.execute(statement).scalar_one())
+    return int(connection.execute(_APPEND, values_of(event)).scalar_one())
+
+
+def values_of(event: Event) -> dict[str, Any]:
+    """Returns an event's values by column."""
+    values = {name: getattr(event, name) for name in _NAMES}
+    return values | {"items": list(event.items), "subject_key_hashes": list(event.subject_key_hashes)}
 
 
 def read(connection: Connection, *, after: int = 0, limit: int = 10_000) -> list[Recorded]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import ARRAY, Connection, LargeBinary, any_, bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from catalog.stores.audit import EVENT, Event, values_of
+from catalog.tables_auditing import audit_events
 from catalog.tables_keyed import client_calls, key_days, key_interests, row_disputes, verify_misses
 
 
@@ -39,19 +41,51 @@ def served(connection: Connection, dataset: str) -> Served:
     return Served(0, None, None, None, False) if row is None else Served(**row._asdict())
 
 
+# Made once: every call runs them, and building a statement costs more than running it.
+_FIND_CALL = select(client_calls.c.digest, client_calls.c.sealed).where(
+    client_calls.c.caller == bindparam("caller"), client_calls.c.request_id == bindparam("request_id")
+)
+_ADD_CALL = insert(client_calls).on_conflict_do_nothing()
+_MISSES = select(verify_misses.c.key_hash, verify_misses.c.times).where(
+    verify_misses.c.grant_number == bindparam("grant"),
+    verify_misses.c.day == bindparam("day"),
+    verify_misses.c.key_hash == any_(bindparam("hashes", type_=ARRAY(LargeBinary))),
+)
+
+
 def find_call(connection: Connection, caller: str, request_id: str) -> tuple[bytes, bytes] | None:
     """Finds the digest and the sealed answer of a call."""
-    query = select(client_calls.c.digest, client_calls.c.sealed).where(
-        client_calls.c.caller == caller, client_calls.c.request_id == request_id
-    )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_FIND_CALL, {"caller": caller, "request_id": request_id}).one_or_none()
     return None if row is None else (row.digest, row.sealed)
 
 
 def add_call(connection: Connection, values: Mapping[str, Any]) -> bool:
     """Records a call; says whether its request id was new. Waits for another transaction that has the same."""
-    statement = insert(client_calls).values(**values).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return connection.execute(_ADD_CALL, values, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+_MADE = (
+    insert(client_calls)
+    .values({column.name: bindparam(f"call_{column.name}", type_=column.type) for column in client_calls.c})
+    .on_conflict_do_nothing()
+    .returning(client_calls.c.caller)
+    .cte("made")
+)
+_ADD_ANSWERED = (
+    audit_events.insert()
+    .from_select(
+        [column.name for column in EVENT],
+        select(*(bindparam(column.name, type_=column.type) for column in EVENT)).select_from(_MADE),
+        include_defaults=False,
+    )
+    .returning(audit_events.c.seq)
+)
+
+
+def add_answered(connection: Connection, call: Mapping[str, Any], event: Event) -> bool:
+    """Records a call and its event in one statement; says whether its request id was new. If not, neither is there."""
+    values = {f"call_{name}": value for name, value in call.items()} | values_of(event)
+    return connection.execute(_ADD_ANSWERED, values).scalar_one_or_none() is not None
 
 
 def drop_calls(connection: Connection, before: datetime) -> int:
@@ -87,10 +121,8 @@ def reserved(connection: Connection, grant: str, day: date) -> int:
 
 def misses(connection: Connection, grant: str, hashes: Collection[bytes], day: date) -> dict[bytes, int]:
     """Returns how often verifications of subjects did not match on a day."""
-    query = select(verify_misses.c.key_hash, verify_misses.c.times).where(
-        verify_misses.c.grant_number == grant, verify_misses.c.day == day, verify_misses.c.key_hash.in_(list(hashes))
-    )
-    return {row.key_hash: row.times for row in connection.execute(query)}
+    wanted = {"grant": grant, "day": day, "hashes": list(hashes)}
+    return {row.key_hash: row.times for row in connection.execute(_MISSES, wanted)}
 
 
 def add_misses(connection: Connection, grant: str, hashes: Sequence[bytes], day: date) -> None:

@@ -1,9 +1,9 @@
 """One call by key, from its reasons to its committed event: the order that every operation keeps.
 
-    reasons → grant, way, purpose → items, keys → quota → one transaction (rows, event, answer by request id) → answer
+    reasons → grant, way, purpose → items, keys → quota → rows → event and answer by request id, at once → answer
 
 Whatever is refused is recorded as a denial. Nothing is read before the quota is taken; nothing leaves before the event
-is committed.
+is committed. A call that changes more than the log (an intake number, an interest) is one transaction as a whole.
 """
 
 import json
@@ -15,9 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from catalog.stores import audit as audit_store
 from catalog.stores import keyed_calls as store
+from catalog.stores.audit import Event
 from exchange.access import Actor
-from exchange.audit import record, request_digest
+from exchange.audit import event_of, record, request_digest
 from exchange.hub import Hub
 from exchange.keyed import quota
 from exchange.keyed.prepared import Prepared, chosen, key_of, prepared
@@ -142,26 +144,85 @@ def _once(hub: Hub, actor: Actor, asking: Asking, work: Work) -> Answer:
     try:
         quota.take(hub, made.grant, keys)
     except Denied:
-        with hub.transaction() as connection:
-            again = _stored(connection, made)
+        again = _answered_before(made)
         if again is None:
             raise
         return again
-    rows = 0
+    changes = made.reasons.intake_no is not None or asking.way == "subscription"
     try:
-        with hub.transaction() as connection:
-            again = _stored(connection, made)
-            if again is None:
-                answer, rows = _worked(connection, made, work)
+        answer, rows = _together(made, work) if changes else _read_then_recorded(made, work)
     except (_Outdated, _Repeated, StateError, StorageError):
         quota.give_back(hub, made.grant, keys)
         raise
-    if again is not None:
+    if rows is None:
         quota.give_back(hub, made.grant, keys)
-        return again
-    if made.grant.request:  # an emergency opening is no grant, and stands in its own report
+    elif made.grant.request:  # an emergency opening is no grant, and stands in its own report
         quota.count(hub, Use(made.grant.number, asking.way, 1, keys, rows))
     return answer
+
+
+def _together(made: Call, work: Work) -> tuple[Answer, int | None]:
+    """Makes a call in one transaction; rows None: it was answered before."""
+    with made.hub.transaction() as connection:
+        again = _stored(connection, made)
+        return _worked(connection, made, work) if again is None else (again, None)
+
+
+def _read_then_recorded(made: Call, work: Work) -> tuple[Answer, int | None]:
+    """Makes a call of two statements: its rows, then event and answer. Only then is a repeated one looked for."""
+    written = False
+    try:
+        with made.hub.statements() as connection:
+            found = work(connection, made)
+            answer = _answer(made, found)
+            if not found.missed:
+                written = _written(connection, made, answer, found)
+    except (Denied, InputError, StateError):
+        again = _answered_before(made)
+        if again is None:
+            raise
+        return again, None
+    if found.missed:
+        with made.hub.transaction() as connection:
+            written = _written(connection, made, answer, found)
+            if written:
+                _count_misses(connection, made, found)
+    if written:
+        return answer, found.rows
+    again = _answered_before(made)
+    if again is None:
+        raise _Repeated
+    return again, None
+
+
+def _answered_before(made: Call) -> Answer | None:
+    with made.hub.transaction() as connection:
+        return _stored(connection, made)
+
+
+def _written(connection: Connection, made: Call, answer: Answer, found: Outcome) -> bool:
+    """Writes event and answer by one statement; says no, and writes nothing, when the request id has an answer."""
+    event = _event(made, made.reasons.case_no, found)
+    if not made.asking.request_id:
+        audit_store.append(connection, event)
+        return True
+    return store.add_answered(connection, _kept(made, answer), event)
+
+
+def _kept(made: Call, answer: Answer) -> dict[str, Any]:
+    hub = made.hub
+    sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
+    values = {"caller": caller_of(made.actor), "request_id": made.asking.request_id, "digest": made.digest}
+    return values | {"sealed": sealed, "at": hub.clock.now()}
+
+
+def _answer(made: Call, found: Outcome) -> Answer:
+    request_id = made.asking.request_id
+    return found.answer | ({"request_id": request_id} if request_id else {})
+
+
+def _count_misses(connection: Connection, made: Call, found: Outcome) -> None:
+    store.add_misses(connection, made.grant.number, found.missed, clock.day_of(made.hub.clock.now()))
 
 
 def opened(hub: Hub, actor: Actor, asking: Asking) -> Call:
@@ -202,27 +263,24 @@ def _worked(connection: Connection, made: Call, work: Work) -> tuple[Answer, int
     if expired is not None:
         raise expired
     found = work(connection, made)
-    answer = found.answer | ({"request_id": asking.request_id} if asking.request_id else {})
+    answer = _answer(made, found)
     if found.missed:
-        store.add_misses(connection, made.grant.number, found.missed, clock.day_of(hub.clock.now()))
-    _record(connection, made, case_no, found)
-    if asking.request_id:
-        sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
-        values = {"caller": caller_of(made.actor), "request_id": asking.request_id, "digest": made.digest}
-        if not store.add_call(connection, values | {"sealed": sealed, "at": hub.clock.now()}):
-            raise _Repeated
+        _count_misses(connection, made, found)
+    audit_store.append(connection, _event(made, case_no, found))
+    if asking.request_id and not store.add_call(connection, _kept(made, answer)):
+        raise _Repeated
     return answer, found.rows
 
 
-def _record(connection: Connection, made: Call, case_no: str | None, found: Outcome, *, repeated: bool = False) -> None:
+def _event(made: Call, case_no: str | None, found: Outcome, *, repeated: bool = False) -> Event:
     detail: dict[str, Any] = {"way": made.asking.way, "outcome": found.outcome, "version": made.ground.version}
     detail |= made.reasons.facts() | ({"repeated": True} if repeated else {})
     if isinstance(made.actor, MachineActor):
         detail["client"] = made.actor.name
     if made.asking.request_id:
         detail["request_id"] = made.asking.request_id
-    record(
-        connection, made.hub, made.actor, made.asking.action, made.asking.dataset, detail=detail,
+    return event_of(
+        made.hub, made.actor, made.asking.action, made.asking.dataset, detail=detail,
         entry_code=made.ground.entry_code, items=list(found.items), subject_key_hashes=made.hashes,
         row_count=found.rows, purpose_code=made.reasons.purpose, grant_id=made.grant.number, case_no=case_no,
         request_sm3=made.digest.hex(),
@@ -248,7 +306,8 @@ def _stored(connection: Connection, made: Call) -> Answer | None:
         raise replayed()
     answer: Answer = json.loads(hub.crypto.seal().open([held[1]], [_bound(made)])[0])
     rows = len(answer.get("rows", ()))
-    _record(connection, made, made.reasons.case_no, Outcome(answer, rows, (), str(answer["outcome"])), repeated=True)
+    found = Outcome(answer, rows, (), str(answer["outcome"]))
+    audit_store.append(connection, _event(made, made.reasons.case_no, found, repeated=True))
     return answer
 
 

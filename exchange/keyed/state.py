@@ -41,6 +41,11 @@ class KeyedState:
         self._kept[key] = (begun, made)
         return made
 
+    def kept(self, key: Hashable) -> Any:
+        """Returns what `fresh` keeps for a key; None where it would have to make it."""
+        found = self._kept.get(key)
+        return found[1] if found is not None and monotonic() - found[0] < self.seconds else None
+
     def forget(self, key: Hashable) -> None:
         """Forgets one fact."""
         self._kept.pop(key, None)

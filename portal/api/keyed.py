@@ -2,9 +2,10 @@
 
 from exchange.keyed import granted, intake, operations
 from portal.calling import caller
+from portal.lanes import KEYED
 from portal.service import Api
 
-api = Api("按号码使用", who=caller)
+api = Api("按号码使用", who=caller, lane=KEYED)
 router = api.router
 
 api.post("/keyed/{dataset}/lookup", operations.fetch)

@@ -112,6 +112,12 @@ class Rehearsal:
         with self.connection.begin_nested():
             yield self.connection
 
+    connect = begin
+
+    def execution_options(self, **_options):
+        """Statements that would each commit alone are savepoints too."""
+        return self
+
 
 @pytest.fixture
 def city(whole_city):
