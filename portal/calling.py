@@ -22,7 +22,9 @@ async def caller(request: Request) -> Desk:
     if not shown:
         return await run_in_threadpool(signed_in, request)
     hub, address = hub_of(request), address_of(request)
-    actor = known(hub, shown, address) or await run_in_threadpool(calling, hub, shown, address)
+    actor = known(hub, shown, address)
+    if actor is None:
+        actor = await run_in_threadpool(calling, hub, shown, address)
     return Desk(hub, Session(actor, "", False, False, ""))
 
 

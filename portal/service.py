@@ -82,13 +82,13 @@ class Api:
                 return found.response()
             return as_json(_page(found, key, after, limit) if key else found)
 
-        endpoint = _on(self.lane, answer) if self.lane else answer
+        endpoint: Any = _on(self.lane, answer) if self.lane else answer
         parameters = [
             Parameter("desk", Parameter.KEYWORD_ONLY, annotation=Annotated[Desk, Depends(self.who)]),
             *(_parameter(p, method, path) for p in own),
             *(_PAGING if key else ()),
         ]
-        endpoint.__signature__ = Signature(parameters, return_annotation=Response)  # type: ignore[attr-defined]
+        endpoint.__signature__ = Signature(parameters, return_annotation=Response)
         summary = (use_case.__doc__ or "").partition("\n")[0]
         self.router.add_api_route(
             path, endpoint, methods=[method], tags=[self.tag], summary=summary, responses=ERRORS,

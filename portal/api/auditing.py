@@ -3,7 +3,7 @@
 from datetime import date
 
 from exchange.access import Actor
-from exchange.auditing import alerts, events, export, sealing, statements, verification
+from exchange.auditing import alerts, anchors, events, export, sealing, statements, verification
 from exchange.auditing.events import EventPage, Search
 from exchange.hub import Hub
 from portal.routes import Download
@@ -47,3 +47,4 @@ api.get("/audit/export", export_range)
 api.get("/alerts", alerts.list_alerts)
 api.post("/alerts/find", alerts.find_alerts)
 api.post("/alerts/{alert_id}", alerts.handle_alert)
+api.post("/audit/anchors", anchors.make_anchor)

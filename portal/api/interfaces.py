@@ -11,6 +11,7 @@ calls = Api("接口", router, caller)
 
 api.get("/interfaces", attaching.list_interfaces, key="dataset")
 api.post("/interface-descriptions/check", attaching.check)
+api.post("/interface-tests", testing.test_due)
 api.get("/interfaces/{dataset}", attaching.show)
 api.get("/interfaces/{dataset}/choices", choosing.choices)
 api.post("/interfaces/{dataset}/description", attaching.describe)

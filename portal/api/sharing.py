@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from exchange.access import Actor
+from exchange.hub import Hub
 from exchange.sharing import (
     daily,
     decisions,
@@ -10,6 +12,7 @@ from exchange.sharing import (
     drift,
     emergency,
     files,
+    form,
     freezes,
     grants,
     recalls,
@@ -17,7 +20,17 @@ from exchange.sharing import (
     usage,
     views,
 )
+from portal.routes import Download
 from portal.service import Api
+
+
+def attachment(hub: Hub, actor: Actor, number: str, file_id: int) -> Download:
+    """Hands out an attachment."""
+    found = files.show_file(hub, actor, number, file_id)
+    return Download(found.name, found.content, found.media_type)
+
+
+attachment.action = files.show_file.action  # type: ignore[attr-defined]
 
 api = Api("sharing")
 router = api.router
@@ -29,6 +42,8 @@ api.get("/sharing/inbox", views.inbox)
 api.get("/sharing/overdue", views.overdue)
 api.get("/sharing/requests/{number}", views.show_request)
 api.post("/sharing/requests/{number}/files", files.attach)
+api.get("/sharing/requests/{number}/files/{file_id}", attachment)
+api.get("/sharing/forms/{dataset}", form.form_of)
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     "edit": requests.edit,

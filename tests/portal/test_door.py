@@ -46,7 +46,9 @@ def test_every_route_is_declared(app):
 
 
 #: Use-cases of the machine's own user or of its scheduler, and what the API offers under another name.
-_NO_API = {"session.sign_in", "sync.run", "sync.release", "sync.discard", "sync.revalidate", "entry.apply"}
+_NO_API = {
+    "session.sign_in", "sync.run", "sync.release", "sync.discard", "sync.revalidate", "entry.apply", "audit.archive",
+}  # fmt: skip
 
 
 def test_every_use_case_has_an_api(app):
