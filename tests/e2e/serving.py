@@ -1,17 +1,12 @@
-"""A hub on a PostgreSQL of its own with a portal in a process of its own: what can be killed while clients work.
+"""A hub on a PostgreSQL of its own with a portal in a process of its own: what can be killed while clients work."""
 
-`python -m tests.e2e.serving VAR URL PORT` is that process: the portal at the tests' fixed time.
-"""
-
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 
 import httpx
 import uvicorn
@@ -25,7 +20,9 @@ from runtime.postgres import free_port
 from tests.keyed.conftest import PEOPLE
 from tests.sharing.conftest import monday
 
-ROOT = Path(__file__).resolve().parents[2]
+#: The imports are done once, so that a portal that was killed is there again at once.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.e2e.serving"])
 
 
 def settings_in(folder, url):
@@ -47,11 +44,11 @@ class Served:
 
     def start(self):
         """Starts the portal and waits until it is ready."""
-        folder = self.hub.settings.var.parent
-        command = [sys.executable, "-m", "tests.e2e.serving", str(folder), self.hub.database_url, str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        for _ in range(600):
-            assert self.process.poll() is None
+        given = (self.hub.settings.var.parent, self.hub.database_url, self.port)
+        self.process = FORKS.Process(target=serve, args=given)
+        self.process.start()
+        for _ in range(1200):
+            assert self.process.is_alive()
             try:
                 if httpx.get(f"{self.url}/readyz", timeout=5, trust_env=False).status_code == httpx.codes.OK:
                     return
@@ -64,7 +61,7 @@ class Served:
         pid = self.process.pid if victim == "portal" else self.cluster.find().pid
         os.kill(pid, signal.SIGKILL)
         if victim == "portal":
-            self.process.wait()
+            self.process.join()
 
     def heal(self, victim):
         """Starts again what was killed, as the supervisor does; the other one was never told."""
@@ -77,7 +74,7 @@ class Served:
         """Ends the portal."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.join()
 
     def ask(self, number, client=None):
         """Looks a person up under a request number; returns the answer."""
@@ -140,7 +137,7 @@ class Load:
             self.over.wait(0.05)
 
 
-def until(found, seconds=60):
+def until(found, seconds=120):
     """Waits until something is so."""
     deadline = time.monotonic() + seconds
     while not found():
@@ -162,11 +159,7 @@ class Falling:
             until(lambda: not processes.working_in(self.cluster.home / "data"))
 
 
-def main(folder, url, port):
-    """Serves the portal."""
-    with open_hub(settings_in(Path(folder), url), monday()) as hub:
-        uvicorn.run(create_app(hub), port=int(port), log_level="critical", access_log=False)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+def serve(folder, url, port):
+    """Is the portal's process, at the tests' fixed time."""
+    with open_hub(settings_in(folder, url), monday()) as hub:
+        uvicorn.run(create_app(hub), port=port, log_level="critical", access_log=False)
