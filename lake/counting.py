@@ -174,7 +174,7 @@ class _Compiler:
         return self._out
 
     def _link(self) -> Link | None:
-        """Returns the join by subjects, the table whose hidden items are compared first; two such tables are refused."""
+        """Returns the join by subjects, the table with compared hidden items first; two such tables are refused."""
         if not self._links:
             return None
         ends = sorted(self._links[0], key=lambda end: not self._compares(end[0]))
