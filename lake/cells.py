@@ -19,7 +19,7 @@ _MOST_ITEMS = 6
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A table in its cells: where it stands, what cuts it, how its subjects are counted, how many are enough."""
+    """A table in its cells: where it stands, the items that cut it, the units of its subjects, how many are enough."""
 
     alias: str
     name: str
