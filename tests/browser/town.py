@@ -3,12 +3,10 @@
 `person` is granted to nobody, so that a walk can apply for it; what pages show of sharing rests on `resident`.
 """
 
-import sys
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from types import ModuleType
 
 import pytest
 import yaml
@@ -38,6 +36,7 @@ from tests.exchange.small_city import PROVIDER, contract, csv_server, people, wr
 from tests.interfaces.conftest import attach
 from tests.interfaces.conftest import grant as grant_interface
 from tests.interfaces.provider import running as provider_running
+from tests.quiet_suite import without_gx
 from tests.sharing.conftest import (
     ANALYST,
     AUTHORITY,
@@ -91,13 +90,12 @@ class Town:
 def town(cluster, _template, tmp_path_factory, browser):
     """The town, served."""
     folder = tmp_path_factory.mktemp("town")
-    with contextmanager(_fresh)(cluster, _template) as url, pytest.MonkeyPatch.context() as patched:
-        fake = ModuleType("quality.suite")
-        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-        patched.setitem(sys.modules, "quality.suite", fake)
+    with contextmanager(_fresh)(cluster, _template) as url:
         chosen = Settings(var=folder / "var", database_url=url, workers=1, dags_file=folder / "dags.py")
         with open_hub(chosen, monday()) as hub, provider_running() as system:
-            fill(hub, folder, system[1])
+            with pytest.MonkeyPatch.context() as patched:
+                without_gx(patched)
+                fill(hub, folder, system[1])
             for address in serve(hub):
                 for begin in people_at(browser, hub, address):
                     yield Town(hub, address, begin)

@@ -1,11 +1,9 @@
 """A hub with one published dataset, made once and copied for each test; consumers' databases and folders."""
 
 import shutil
-import sys
 import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 
 import pytest
 from psycopg import sql as psql
@@ -19,6 +17,7 @@ from exchange.settings import Settings
 from tests.connectors.conftest import maria, mysql_url, postgres_url  # noqa: F401 - fixtures used here
 from tests.delivery.stand_ins import CONSUMER, NUMBER, standing
 from tests.exchange.small_city import Department, contract, people, table_server
+from tests.quiet_suite import without_gx
 
 ADMIN = Actor("tester", frozenset({"administrator"}))
 
@@ -102,20 +101,14 @@ class Known(Department):
 @pytest.fixture(autouse=True)
 def no_gx(monkeypatch):
     """Keeps GX (seconds to import) out."""
-    _quiet(monkeypatch)
-
-
-def _quiet(monkeypatch):
-    fake = ModuleType("quality.suite")
-    fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-    monkeypatch.setitem(sys.modules, "quality.suite", fake)
+    without_gx(monkeypatch)
 
 
 @pytest.fixture(scope="session")
 def world(cluster, _template, tmp_path_factory):
     """The world that is copied."""
     with pytest.MonkeyPatch.context() as patch:
-        _quiet(patch)
+        without_gx(patch)
         made = World(cluster, tmp_path_factory.mktemp("delivery"))
     yield made
     for suffix in ("", "_dept"):

@@ -30,6 +30,7 @@ from tests.exchange.conftest import ADMIN
 from tests.exchange.small_city import PROVIDER
 from tests.keyed import conftest as keyed
 from tests.portal.conftest import PASSWORD, add_person
+from tests.quiet_suite import without_gx
 from tests.sharing.conftest import CHIEF, CONDITIONAL, CONSUMER, REASON, monday, sent, terms, written
 
 AGREED = [("supply", 1, 1, STAGE_NAMES[Stage.SUPPLY])]
@@ -57,7 +58,7 @@ def served(whole):
     folder, cluster = whole
     with open_hub(settings_in(folder, cluster.url("city")), monday()) as hub:
         with pytest.MonkeyPatch.context() as patched:
-            keyed.quiet(patched)
+            without_gx(patched)
             keyed._fill(hub, folder)
             entries.apply(hub, ADMIN, written("wage", **CONDITIONAL), "w", publish=True)
         add_person(hub, "reviewer", "dept_reviewer", department=PROVIDER)

@@ -1,8 +1,6 @@
 """A hub of its own for each test: fresh database, fresh folder, fixed clock; departments in databases of their own."""
 
-import sys
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 
 import pytest
 
@@ -10,6 +8,7 @@ from exchange.access import Actor
 from exchange.hub import open_hub
 from exchange.settings import Settings
 from tests.exchange.small_city import Department
+from tests.quiet_suite import without_gx
 
 ADMIN = Actor("tester", frozenset({"administrator"}))
 
@@ -33,9 +32,7 @@ class HandClock:
 def no_gx(request, monkeypatch):
     """Keeps GX (seconds to import) out of every test but those that ask for the real suite compiler."""
     if "real_suite" not in request.fixturenames:
-        fake = ModuleType("quality.suite")
-        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-        monkeypatch.setitem(sys.modules, "quality.suite", fake)
+        without_gx(monkeypatch)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """A small city with a provider's REST interface attached to an entry, and a department that holds a grant for it."""
 
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
-from types import ModuleType
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +18,7 @@ from tests.conftest import _fresh
 from tests.exchange.conftest import ADMIN
 from tests.exchange.small_city import PROVIDER, citizen_id
 from tests.interfaces.provider import SECRET, TEXT, running
+from tests.quiet_suite import without_gx
 from tests.sharing.conftest import (
     AUTHORITY,
     CHIEF,
@@ -71,9 +70,7 @@ def whole(cluster, _template, tmp_path_factory, system):
     """A hub in which the interface is in use and granted."""
     folder = tmp_path_factory.mktemp("interfaces")
     with contextmanager(_fresh)(cluster, _template) as url, pytest.MonkeyPatch.context() as patched:
-        fake = ModuleType("quality.suite")
-        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-        patched.setitem(sys.modules, "quality.suite", fake)
+        without_gx(patched)
         chosen = Settings(var=folder / "var", database_url=url, workers=1, dags_file=folder / "dags.py")
         with open_hub(chosen, monday()) as hub:
             _fill(hub)

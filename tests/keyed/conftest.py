@@ -1,11 +1,9 @@
 """A city whose police provide a synced register of people to an office that verifies and looks up by key."""
 
 import json
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from types import ModuleType
 
 import pytest
 from sqlalchemy import text
@@ -23,6 +21,7 @@ from schemas.sharing import Terms, terms_json
 from tests.conftest import _fresh
 from tests.exchange.conftest import ADMIN, HandClock
 from tests.exchange.small_city import PROVIDER, contract, csv_server, people, write_csv
+from tests.quiet_suite import without_gx
 
 CONSUMER = "11620400XX00B0031G"
 AUTHORITY = "11620400XX00C0014G"
@@ -58,20 +57,14 @@ def machine_why(number, **changes):
 def whole_city(cluster, _template, tmp_path_factory):
     """A hub with a synced register `person` and one that nothing was synced of yet, `empty`."""
     folder = tmp_path_factory.mktemp("keyed")
-    with contextmanager(_fresh)(cluster, _template) as url, pytest.MonkeyPatch.context() as patched:
-        quiet(patched)
+    with contextmanager(_fresh)(cluster, _template) as url:
         chosen = Settings(var=folder / "var", database_url=url, workers=1, dags_file=folder / "dags.py")
         hand = HandClock()
         with open_hub(chosen, hand) as hub:
-            _fill(hub, folder)
+            with pytest.MonkeyPatch.context() as patched:
+                without_gx(patched)
+                _fill(hub, folder)
             yield hub
-
-
-def quiet(patched):
-    """Keeps GX (seconds to import) out."""
-    fake = ModuleType("quality.suite")
-    fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-    patched.setitem(sys.modules, "quality.suite", fake)
 
 
 def _fill(hub, folder):
@@ -96,7 +89,7 @@ def publish(hub, folder, dataset):
 def second_register(whole_city, tmp_path_factory):
     """A second register of the same people, `resident`."""
     with pytest.MonkeyPatch.context() as patched:
-        quiet(patched)
+        without_gx(patched)
         publish(whole_city, tmp_path_factory.mktemp("second"), "resident")
 
 

@@ -1,9 +1,7 @@
 """A hub with a register of people and what an office was granted of it, for queries; made once a module."""
 
-import sys
 from contextlib import contextmanager
 from datetime import date
-from types import ModuleType
 
 import pytest
 import yaml
@@ -19,6 +17,7 @@ from schemas.sharing import Content, Terms
 from tests.conftest import _fresh
 from tests.exchange.conftest import ADMIN
 from tests.exchange.small_city import PROVIDER, contract, csv_server, people
+from tests.quiet_suite import without_gx
 from tests.sharing.conftest import AUTHORITY, CHIEF, CONDITIONAL, CONSUMER, HEAD, OTHER, OWN_REVIEWER, monday, person
 
 ANALYST = person("asker", "analyst", CONSUMER)
@@ -72,9 +71,7 @@ def office(cluster, _template, tmp_path_factory):
     """The hub: `person` granted with masks, `open` in plain with few rows an export, `closed` not at all."""
     folder = tmp_path_factory.mktemp("queries")
     with contextmanager(_fresh)(cluster, _template) as url, pytest.MonkeyPatch.context() as patched:
-        fake = ModuleType("quality.suite")
-        fake.compile_suite = lambda entry: {"name": entry.dataset, "expectations": []}
-        patched.setitem(sys.modules, "quality.suite", fake)
+        without_gx(patched)
         chosen = Settings(var=folder / "var", database_url=url, workers=1, dags_file=folder / "dags.py")
         with open_hub(chosen, monday()) as hub:
             with hub.transaction() as connection:
