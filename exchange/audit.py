@@ -123,4 +123,5 @@ def request_digest(hub: Hub, *parts: str) -> str:
 
     HMAC-SM3 in the suite `gm`, HMAC-SHA-256 in `international`; a bare hash of what names a person is never stored.
     """
-    return hub.crypto.keys().digests([canonical({"request": list(parts)})])[0].hex()
+    said = [part.encode("utf-8", "replace").decode() for part in parts]  # half a character is refused, and recorded
+    return hub.crypto.keys().digests([canonical({"request": said})])[0].hex()

@@ -111,9 +111,16 @@ def grounds_of(
     for choice in islice(product(*choices), _MOST_CHOICES):
         of = {name: _ground(hub, connection, grant, as_of) for name, grant in choice}
         try:
-            return Grounds(chosen, rewrite(sql, {name: each.granted.plan for name, each in of.items()}), of)
+            rewritten = rewrite(sql, {name: each.granted.plan for name, each in of.items()})
         except QueryError as error:
             refused = refused or error
+            continue
+        if rewritten.counting and not all(each.current for each in of.values()):
+            # Two versions that differ by one known person, asked for in turn, would give his hidden values away.
+            raise InputError(
+                "语句用到仅条件的数据项，不能查询历史版本", "当前版本", "请去掉历史版本后重试", code="AS_OF"
+            )
+        return Grounds(chosen, rewritten, of)
     raise refused or QueryError("语句没有引用数据集", "", "请在 FROM 中写明数据集", code="QUERY_NAME")
 
 

@@ -6,11 +6,13 @@ import time
 import pytest
 
 from catalog.stores import queries as store
+from exchange import sync
 from exchange.queries import approval, exports, formats, running, saved
 from exchange.sharing import freezes, grants
-from schemas.errors import Denied, HubError, NotFound, QueryError, StateError
+from schemas.errors import Denied, HubError, InputError, NotFound, QueryError, StateError
 from schemas.grants import RowFilter
-from tests.queries.conftest import ANALYST, COLLEAGUE, PEOPLE, SECRETS, STRANGER, events, grant, terms
+from tests.exchange.conftest import ADMIN
+from tests.queries.conftest import ANALYST, COLLEAGUE, PEOPLE, SECRETS, STRANGER, events, grant, publish, terms
 from tests.sharing.conftest import CHIEF, HEAD, NOTICE, OWN_REVIEWER, REASON
 
 MEN = sum(each["xb"] == "1" for each in PEOPLE)
@@ -40,6 +42,7 @@ def test_a_query_gives_what_is_granted_and_is_recorded(office):
         (ANALYST, "SELECT * FROM person; SELECT 1", "basis", "QUERY"),
         (ANALYST, "COPY person TO '/tmp/x'", "basis", "QUERY"),
         (ANALYST, "SELECT * FROM read_csv('/etc/passwd')", "basis", "QUERY_REFUSED"),
+        (ANALYST, "SELECT '\ud800' FROM person", "basis", "QUERY"),
         (HEAD, "SELECT * FROM person", "basis", "DENIED"),
     ],
 )
@@ -206,3 +209,22 @@ def test_statements_rest_sealed_and_are_one_s_own(office):
     saved.forget(office, ANALYST, kept[0].id)
     with pytest.raises(QueryError):
         running.run(office, ANALYST, "SELECT name FROM person WHERE citizen_id = '1'", "basis")
+
+
+def test_hidden_items_are_counted_on_the_current_version_alone(office):
+    """A version before, of one person more, would tell his hidden value; ordinary statements may read it."""
+    folder = office.settings.var.parent
+    publish(office, folder, "moved")
+    grant(office, "moved")
+    office.clock.forward(hours=1)
+    path = folder / "moved.csv"
+    path.write_text("\n".join(path.read_text("utf-8").splitlines()[:-1]) + "\n", "utf-8")
+    assert sync.run(office, ADMIN, "moved").state == "published"
+    counting = "SELECT count(*) AS n FROM moved a JOIN moved b ON a.citizen_id = b.citizen_id"
+    assert running.run(office, ANALYST, "SELECT count(*) AS n FROM moved", "basis", "1").page.rows
+    assert running.run(office, ANALYST, counting, "basis").page.rows
+    with pytest.raises(InputError) as refused:
+        running.run(office, ANALYST, counting, "basis", "1")
+    assert (
+        refused.value.code == "AS_OF" and events(office, actor_id="asker", result="denied")[-1]["error_code"] == "AS_OF"
+    )
