@@ -17,6 +17,7 @@ from examples.city import City
 from exchange.crypto import sm3
 from runtime.postgres import Cluster
 from schemas.entry import Item
+from schemas.identifiers import citizen_id
 from tests.attack import city_hub
 from tests.attack.city_hub import Shuqiao, shuqiao
 from tests.attack.conftest import data_of
@@ -63,7 +64,7 @@ def live(run: Shuqiao, town: City) -> str:
         run("connection", "test", "police", "--json"),
     ]
     found = look_up(run, "population", person, "--json")
-    assert json.loads(found.stdout)["rows"][0]["values"]["citizen_id"] == person, found.stderr
+    assert json.loads(found.stdout)["rows"][0]["values"]["citizen_id"] == citizen_id(person).normalised, found.stderr
     assert ask(run, f"SELECT * FROM population WHERE citizen_id = '{person}'").exit_code == 0
     for listed in json.loads(run.ok("sync", "list", "--json").stdout):
         said.append(run.ok("sync", "show", listed["run_id"], "--json"))
