@@ -187,7 +187,7 @@ def _tells_who(item: Item, column: Column) -> bool:
 
 
 def _is_shared(item: Item, mask: str | None) -> bool:
-    return item.kind in _SHARED or item.type == "L" or mask in {"year", "region"}
+    return item.kind in _SHARED or item.derived or item.type == "L" or mask in {"year", "region"}
 
 
 def _filtered(batch: pa.RecordBatch, columns: Mapping[str, pa.Array], terms: Sequence[Term]) -> pa.RecordBatch:

@@ -30,6 +30,8 @@ RECEIVED = "__received"
 def derived_rules(entry: Entry) -> Iterator[Rule]:
     """Lists the rules that follow from the items, in item order."""
     for item in entry.items:
+        if item.derived:  # the item beneath is checked
+            continue
         if item.name in entry.row_key:
             yield _rule("key", item, "expect_column_values_to_not_be_null", "KEY_MISSING")
         if item.required:

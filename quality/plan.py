@@ -28,6 +28,10 @@ _WEIGHT: dict[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 def compile_plan(entry: Entry) -> dict[str, Any]:
     """Compiles the plan of an entry: items to normalise, rules with ids; raises ContractError."""
     items = {item.name: ItemPlan.of(item, _null_tokens(item.kind)) for item in entry.items}
+    for item in entry.items:
+        below = entry.beneath(item)
+        if below is not None:
+            items[item.name] = items[item.name].over(items[below.name])
     rules, tables = [], []
     for rule, derived in _all_rules(entry):
         if is_table(rule.expectation):

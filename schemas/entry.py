@@ -3,7 +3,7 @@
 Only schemas.contract builds these. Nothing here reads a file, a database or the network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -35,7 +35,24 @@ Kind = Literal[
     "telephone",
     "bool",
     "binary",
+    # Derived items: computed from another item of the same source column, before that is sealed.
+    "birth_year",
+    "age_band",
+    "sex_of",
+    "county_of",
+    "city_of",
+    "province_of",
 ]
+
+#: Derived kind -> the kinds of item that it can be computed from.
+DERIVED_FROM: Mapping[str, tuple[Kind, ...]] = {
+    "birth_year": ("citizen_id", "date", "datetime"),
+    "age_band": ("citizen_id", "date", "datetime"),
+    "sex_of": ("citizen_id",),
+    "county_of": ("citizen_id", "region"),
+    "city_of": ("citizen_id", "region"),
+    "province_of": ("citizen_id", "region"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +91,20 @@ class Item:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def derived(self) -> bool:
+        """Says whether the item is computed from another one."""
+        return self.kind in DERIVED_FROM
+
+    @property
     def sealed(self) -> bool:
         """Says whether the item rests only inside the row's sealed value."""
         return self.level >= 4 or self.identifying
+
+
+def beneath(items: Sequence[Item], derived: Item) -> Item | None:
+    """Returns the item that a derived one is computed from: the one that reads the same column as itself."""
+    wanted = DERIVED_FROM.get(derived.kind, ())
+    return next((each for each in items if each.source == derived.source and each.kind in wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +201,10 @@ class Entry:
     def sealed(self) -> tuple[Item, ...]:
         """Lists the items that rest in the row's sealed value."""
         return tuple(item for item in self.items if item.sealed)
+
+    def beneath(self, item: Item) -> Item | None:
+        """Returns the item that a derived one is computed from: it reads the same column as itself."""
+        return beneath(self.items, item)
 
     @property
     def source_columns(self) -> tuple[str, ...]:

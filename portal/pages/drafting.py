@@ -14,6 +14,7 @@ from portal.desk import Desk
 from portal.routes import Go, Pages
 from schemas.codes import code_set, code_set_ids
 from schemas.contract.vocabulary import places
+from schemas.entry import DERIVED_FROM
 from schemas.errors import HubError, InputError, StateError
 
 pages = Pages()
@@ -41,7 +42,7 @@ CLASSES: tuple[tuple[str, str], ...] = (
     ("104", "基础：社会信用"),
     ("105", "基础：电子证照"),
 )
-_NOT_OFFERED = {"identifier", "code", "region", "binary", "capital_currency"}
+_NOT_OFFERED = {"identifier", "code", "region", "binary", "capital_currency", *DERIVED_FROM}
 _LEVELS = ("1", "2", "3", "4")
 
 

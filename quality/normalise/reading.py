@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from quality.normalise import capital, dates, keys, numbers, texts
 from quality.normalise.shape import IDENTIFIER_KINDS, Context, ItemPlan, Normalised, arrow_type
+from quality.normalise.statistics import DERIVED
 
 __all__ = ["Context", "ItemPlan", "Normalised", "arrow_type", "normalise"]
 
@@ -42,6 +43,8 @@ def normalise(column: pa.Array | pa.ChunkedArray, item: ItemPlan, context: Conte
 
 
 def _reader(item: ItemPlan, context: Context) -> Reader:
+    if item.kind in DERIVED:
+        return partial(_derived, context=context)
     if item.kind in IDENTIFIER_KINDS:
         return partial(keys.identifiers_of, context=context)
     if item.kind in {"code", "region"}:
@@ -51,6 +54,11 @@ def _reader(item: ItemPlan, context: Context) -> Reader:
     if item.kind == "date" and item.type == "T":
         return dates.datetimes
     return _READERS[item.kind]
+
+
+def _derived(column: pa.Array, item: ItemPlan, context: Context) -> Normalised:
+    below = normalise(column, item.below(), context)
+    return Normalised(DERIVED[item.kind](below.values, context.data_date), {})
 
 
 def _bytes(column: pa.Array, item: ItemPlan) -> Normalised:

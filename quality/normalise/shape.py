@@ -1,7 +1,7 @@
 """The shapes that normalising works with: an item of the plan, the context of a batch, a normalised column."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from quality.normalise.cells import SHANGHAI, Mask
-from schemas.entry import Item, Kind
+from schemas.entry import DERIVED_FROM, Item, Kind
 
 #: Kinds whose values keep their text even when they are wrong, so that rules can look at it.
 TEXT_KINDS: frozenset[str] = frozenset(
@@ -28,6 +28,7 @@ TEXT_KINDS: frozenset[str] = frozenset(
         "capital_currency",
         "mobile",
         "telephone",
+        *DERIVED_FROM,
     ]
 )
 #: Kinds that hold one identifier with a check of its own.
@@ -54,6 +55,8 @@ class ItemPlan:
     open_end: bool = False
     doc_type: str | None = None
     doc_type_item: str | None = None
+    #: How the item beneath a derived one is read: kind, type and null tokens.
+    beneath: tuple[Kind, str, tuple[str, ...]] | None = None
 
     @classmethod
     def of(cls, item: Item, null_tokens: tuple[str, ...]) -> "ItemPlan":
@@ -77,12 +80,27 @@ class ItemPlan:
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> "ItemPlan":
         """Rebuilds an item from the plan."""
-        return cls(**{**facts, "null_tokens": tuple(facts["null_tokens"])})
+        beneath = facts.get("beneath")
+        if beneath is not None:
+            beneath = (beneath[0], beneath[1], tuple(beneath[2]))
+        return cls(**{**facts, "null_tokens": tuple(facts["null_tokens"]), "beneath": beneath})
 
     def as_json(self) -> dict[str, Any]:
         """Writes the item into the plan."""
         facts = {name: getattr(self, name) for name in self.__slots__}
         return {**facts, "null_tokens": list(self.null_tokens)}
+
+    def over(self, other: "ItemPlan") -> "ItemPlan":
+        """Returns the derived item with how the one beneath it is read."""
+        return replace(
+            self, beneath=(other.kind, other.type, other.null_tokens), open_end=other.open_end, code_set=other.code_set
+        )
+
+    def below(self) -> "ItemPlan":
+        """Returns how the item beneath is read."""
+        assert self.beneath is not None  # noqa: S101 - a contract names no derived item without one
+        kind, letter, tokens = self.beneath
+        return replace(self, kind=kind, type=letter, null_tokens=tokens, length=None, beneath=None)
 
     @property
     def decimals(self) -> int:

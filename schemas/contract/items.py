@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 from schemas.codes import code_set, code_set_ids
 from schemas.contract.report import Path, Report, listed, shown, suggestion
 from schemas.contract.vocabulary import read, read_custom
-from schemas.entry import Item, Kind, Subject
+from schemas.entry import DERIVED_FROM, Item, Kind, Subject
 
 KINDS: tuple[str, ...] = get_args(Kind)
 
@@ -15,6 +15,7 @@ KINDS_OF_LETTER: dict[str, tuple[str, ...]] = {
     "C": (
         "text", "name", "address", "citizen_id", "uscc", "org_code", "registration_number", "licence_id", "identifier",
         "code", "region", "capital_currency", "mobile", "telephone",
+        *DERIVED_FROM,
     ),
     "M": ("text", "name", "address"),
     "N": ("decimal", "integer", "capital"),
@@ -32,7 +33,10 @@ LOGICAL_OF_LETTER = {
     "D": "date", "T": "timestamp", "L": "boolean", "I": "integer",
 }  # fmt: skip
 #: Kinds whose every value has one length, so that the contract need not give it.
-FIXED_LENGTH = {"citizen_id": 18, "uscc": 18, "org_code": 9, "registration_number": 15, "mobile": 11}
+FIXED_LENGTH = {
+    "citizen_id": 18, "uscc": 18, "org_code": 9, "registration_number": 15, "mobile": 11, "birth_year": 4,
+    "age_band": 5, "sex_of": 1, "county_of": 6, "city_of": 6, "province_of": 6,
+}  # fmt: skip
 IDENTIFIER_KINDS = ("citizen_id", "uscc", "identifier")
 _SUBJECT_TYPES = {"citizen_id": ("111", "551", "552", "553"), "uscc": ("001",)}
 _REGION_SETS = ("gbt2260_any", "gbt2260_current")

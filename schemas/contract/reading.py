@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import rules
 from schemas.contract.attachment import check_schedule, read_attachment
+from schemas.contract.derived_items import check_derived
 from schemas.contract.expectations import read_rules
 from schemas.contract.items import RESERVED, read_item
 from schemas.contract.options import option_rules
@@ -38,6 +39,7 @@ def read_entry(report: Report, data: Any) -> Entry | None:
     order_item = _order_item(report, custom, where, by_name)
     sla = _sla(report, root.get("slaProperties"))
     attachment = read_attachment(report, root.get("servers"), table.get("physicalName"), row_key)
+    check_derived(report, items, row_key, attachment, table.get("properties"))
     thresholds = _thresholds(report, where, custom)
     _check_dataset(report, root, table)
     if report.broken:
