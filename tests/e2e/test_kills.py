@@ -33,6 +33,9 @@ from tests.portal.conftest import PASSWORD, add_person
 from tests.quiet_suite import without_gx
 from tests.sharing.conftest import CHIEF, CONDITIONAL, CONSUMER, REASON, monday, sent, terms, written
 
+# One worker, one cluster.
+pytestmark = pytest.mark.xdist_group("kills")
+
 AGREED = [("supply", 1, 1, STAGE_NAMES[Stage.SUPPLY])]
 WAITING = [("provider_final", 0, 0, STAGE_NAMES[Stage.PROVIDER_FINAL])]
 

@@ -48,7 +48,7 @@ def test_every_use_case_has_an_action_and_every_action_a_use_case():
                 "prepare_batch", "send_batch", "confirm_batch", "take_receipt", "withdraw",
                 "call",
                 "opened", "refusing", "prepared", "chosen", "checked", "begun", "anew", "note", "finished", "purge",
-                "view", "download", "watched", "readable_recorded",
+                "view", "download", "watched", "readable_recorded", "event_of",
             }  # fmt: skip
             if parameters == ["hub", "actor"] and name not in steps:
                 assert f"{module.__name__}.{name}" in USE_CASES.values(), name
