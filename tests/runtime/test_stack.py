@@ -108,8 +108,8 @@ def test_up_stays_and_ends_on_a_signal(settings):
     os.kill(stack.hub_cluster(settings).find().pid, signal.SIGKILL)
     read_until(process, "PostgreSQL died")
     process.send_signal(signal.SIGINT)
-    rest(process)
-    assert process.returncode == 0
+    said = rest(process)
+    assert process.returncode == 0, said
     assert left_over(settings) == []
 
 
