@@ -11,7 +11,7 @@ from exchange.hub import open_hub
 from runtime.watch import DirectoryWatch, dag_of
 from tests.exchange.small_city import contract, people, write_csv
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow")]
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(900)]
 
 ACTOR = local_administrator()
 

@@ -11,6 +11,9 @@ from exchange import datasets
 from tests.e2e import sources
 from tests.e2e.conftest import ADMIN
 
+#: The story takes more than a minute to tell: one process tells it.
+pytestmark = pytest.mark.xdist_group("story")
+
 DATASETS = list(city.CONTRACTS)
 FIRST, SECOND, COMPARISON = range(3)
 #: Read whole each time; the others are read from their cursor on.

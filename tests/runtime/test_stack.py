@@ -15,7 +15,8 @@ from runtime import places, processes, stack, supervisor
 from runtime.__main__ import main
 from tests.structure.house import ROOT
 
-pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(900)]
+# In the group of the other tests with a real Airflow: two at once are too much for two cores.
+pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(900)]
 
 _SCALE = 0.1
 _PROGRAM = """
