@@ -30,7 +30,6 @@ _COMMANDS = {
     "dag-processor": ("airflow", "dag-processor"),
 }
 _READY_SECONDS = 180
-#: How often a part that died is started again before the stack gives up.
 
 
 class AirflowStack:

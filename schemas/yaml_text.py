@@ -1,4 +1,4 @@
-"""Reads YAML of our own files with libyaml where PyYAML has it: twenty times as fast, and every command reads some."""
+"""Reads YAML of our own files with libyaml where PyYAML has it: every command reads some."""
 
 from typing import Any
 
