@@ -16,6 +16,8 @@ from schemas.errors import HubError, InputError
 pages = Pages()
 router = APIRouter(include_in_schema=False)
 _Short = Annotated[str, Form(max_length=200)]
+#: What the page does; other ways by key are for systems.
+_HERE = frozenset({"lookup", "verify"})
 DECLARED["GET", "/slips/confirm"] = DECLARED["POST", "/slips/confirm"] = OPEN
 
 
@@ -52,7 +54,8 @@ def window(desk: Desk, dataset: str = "") -> dict[str, Any]:
 
 
 def _form(desk: Desk, said: _Said, fault: HubError | None, **more: Any) -> dict[str, Any]:
-    found = granted.list_granted(desk.hub, desk.actor)
+    known = granted.list_granted(desk.hub, desk.actor)
+    found = [each for each in known if _HERE & dict(each.ways).keys()]
     chosen = next((each for each in found if each.dataset == said.dataset), found[0] if found else None)
     return {
         "missing": said.dataset if said.dataset and chosen and chosen.dataset != said.dataset else "",
