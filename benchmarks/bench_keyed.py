@@ -74,9 +74,9 @@ def prepare(root: Path, url: str, rows: int) -> tuple[str, list[str]]:
     from exchange.hub import open_hub  # noqa: PLC0415
     from exchange.keyed import clients, credentials  # noqa: PLC0415
     from exchange.settings import Settings  # noqa: PLC0415
-    from tests.exchange.small_city import contract, csv_server, people, write_csv  # noqa: PLC0415
+    from tests.exchange.small_city import contract, csv_server, write_csv  # noqa: PLC0415
 
-    everyone = people(rows)
+    everyone = register(rows)
     write_csv(root / "people.csv", everyone)
     admin = Actor("bench", frozenset({"administrator"}))
     with open_hub(Settings(var=root / "var", database_url=url, dags_file=root / "dags.py")) as hub:  # type: ignore[arg-type]
@@ -90,6 +90,22 @@ def prepare(root: Path, url: str, rows: int) -> tuple[str, list[str]]:
         clients.consent(hub, chief, made.id)
         secret = credentials.new_secret(hub, head, made.id, "key").secret
     return secret, [each["gmsfhm"] for each in everyone[:: max(1, rows // 20_000)]]
+
+
+def register(rows: int) -> list[dict[str, str]]:
+    """Makes fictional people, thirty born on each day from 1930 on."""
+    from schemas.identifiers.citizen import check_character  # noqa: PLC0415
+
+    found = []
+    for number in range(rows):
+        born = date(1930, 1, 1) + timedelta(days=number // 30)
+        first = f"620402{born:%Y%m%d}{900 + number % 30}"
+        found.append({
+            "gmsfhm": first + check_character(first), "xm": f"张{number % 1000:03d}",
+            "xb": "2" if number % 2 == 0 else "1",
+            "csrq": f"{born:%Y-%m-%d}", "gxsj": "2026-11-20 10:00:00+08",
+        })  # fmt: skip
+    return found
 
 
 def grant(hub: Any) -> None:

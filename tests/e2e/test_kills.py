@@ -161,8 +161,13 @@ def test_a_revocation_binds_within_ten_seconds_while_everybody_asks(served):
         until(lambda: len(load.answered) >= 10)
         grants.revoke_by_authority(served.hub, CHIEF, number, REASON)
         began = time.monotonic()
-        until(lambda: len(load.refused) >= 6, 15)
-    assert load.last - began < 10 and load.refused[-1]["error"]["code"].startswith("GRANT")
+        until(lambda: sum(map(_not_granted, load.refused)) >= 6, 15)
+    assert load.last - began < 10
+
+
+def _not_granted(refusal):
+    """Tells a refusal for want of a grant from one for the quota of those that ended before."""
+    return refusal["error"]["code"].startswith("GRANT")
 
 
 @pytest.mark.parametrize("point", ["delivery.part_written", "delivery.after_commit"])
