@@ -26,6 +26,7 @@ from lake.table import LakeTable
 from schemas.errors import HubError, QueryError
 
 _GLOB = frozenset("*?[")
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class Analysis:
         self._cancelled: HubError | None = None
         self._working = False
         self._streams: list[_Opened] = []
+        self._ends: float | None = None  # while the database works
+        self._over = threading.Event()
         files = [path for name in rewritten.datasets for path in _files(rewritten, name, views[name]) or ()]
         self._rewritten, self._views = rewritten, views
         self._duck = connect(self._limits.memory_mb, files=files)
@@ -130,6 +133,7 @@ class Analysis:
         return f"SELECT {', '.join(columns)} FROM {registered}"
 
     def __enter__(self) -> Self:
+        threading.Thread(target=self._keep_time, daemon=True).start()
         try:
             self._reader = self._guard(self._open)
         except BaseException:
@@ -172,14 +176,21 @@ class Analysis:
             self._duck.interrupt()
             time.sleep(0.05)
 
+    def _keep_time(self) -> None:
+        """Stops what takes longer than is left: a join of everything with everything never comes back by itself.
+
+        One thread a query, which no process waits for: one a batch cost as much as the batch.
+        """
+        while not self._over.wait(_LOOK_SECONDS):
+            ends = self._ends
+            if ends is not None and time.monotonic() >= ends:
+                self._duck.interrupt()
+
     def _guard(self, step: Callable[[], Any]) -> Any:
         begun = time.monotonic()
         self._working = True  # before the look at `_cancelled`: either this sees the one or `_stop` sees the other
-        # A join of everything with everything never comes back by itself.
-        limit = threading.Timer(max(self._left, 0), self._duck.interrupt)
-        limit.daemon = True  # an interrupt may strike before the `finally`; the process must not wait for the limit
         try:
-            limit.start()
+            self._ends = begun + self._left
             found = None if self._cancelled else step()
         except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
             late = time.monotonic() - begun >= self._left
@@ -191,7 +202,7 @@ class Analysis:
                 return found
             failure = self._cancelled
         finally:
-            limit.cancel()
+            self._ends = None
             self._working = False
             self._left -= time.monotonic() - begun
         raise failure
@@ -201,6 +212,7 @@ class Analysis:
 
     def close(self) -> None:
         """Stops the query and gives its memory back."""
+        self._over.set()
         self._reader = None
         self._duck.close()
 
