@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 from types import FrameType
 
 import typer
@@ -27,13 +28,14 @@ def exit_code(error: HubError) -> int:
 
 
 @contextmanager
-def _insisting() -> Iterator[None]:
-    """Repeats an interruption until the command ends: a library that calls back into Python may swallow the first."""
+def _insisting(struck: Event) -> Iterator[None]:
+    """Notes an interruption and repeats it until the command ends: a library that calls back may swallow the first."""
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # ignored by the caller, or a test's own
         yield
         return
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        struck.set()
         signal.setitimer(signal.ITIMER_REAL, _INSIST_SECONDS)
         raise KeyboardInterrupt
 
@@ -49,17 +51,19 @@ def _insisting() -> Iterator[None]:
 @contextmanager
 def errors_as_sentences() -> Iterator[None]:
     """Prints any error as one sentence on standard error and exits with its code; a broken pipe ends quietly."""
+    struck, interrupted = Event(), HubError("已中断", "", "再次运行会从最后完成的一步继续", code="INTERRUPTED")
     try:
-        with _insisting():
+        with _insisting(struck):
             yield
         return
     except HubError as error:
-        failure, code = error, exit_code(error)
+        # What a library makes of Ctrl-C is an error of ours by now, and still Ctrl-C.
+        failure, code = (interrupted, 130) if struck.is_set() else (error, exit_code(error))
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
     except KeyboardInterrupt:
-        failure, code = HubError("已中断", "", "再次运行会从最后完成的一步继续", code="INTERRUPTED"), 130
+        failure, code = interrupted, 130
     except UnicodeEncodeError:
         failure, code = (
             InputError("参数中有不是文字的字符", "参数应为UTF-8文本", "请检查终端的编码", code="NOT_TEXT"),

@@ -144,6 +144,10 @@ class Walk:
             self.ear.scanner = OTHERS
 
 
+#: One walk, which every test looks at.
+pytestmark = pytest.mark.xdist_group("ways-out")
+
+
 @pytest.fixture(scope="module")
 def walk(cluster, _template, tmp_path_factory, system):
     """A city of canaries with everything granted that can be, and its people."""
