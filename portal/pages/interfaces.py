@@ -1,5 +1,6 @@
 """The pages of interface resources: attach in steps, state with last calls, test, review, suspension and resumption."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import File, Form, UploadFile
@@ -46,6 +47,15 @@ def _page(desk: Desk, dataset: str, error: HubError | None = None) -> dict[str, 
 
 def _failed(desk: Desk, dataset: str, error: HubError) -> dict[str, Any]:
     return {"template": "interfaces_show.html", **_page(desk, dataset, error)}
+
+
+def _step(desk: Desk, dataset: str, act: Callable[[], Any], says: str | Callable[[Any], str]) -> Go | dict[str, Any]:
+    """Takes one step with an interface; what stands in its way comes back on the interface's page."""
+    try:
+        found = act()
+    except HubError as error:
+        return _failed(desk, dataset, error)
+    return Go(f"/interfaces/{dataset}", says if isinstance(says, str) else says(found))
 
 
 @pages.get(
@@ -170,11 +180,12 @@ def sampled(
     desk: Desk, dataset: str, key: Annotated[list[str], Form()], value: Annotated[list[str], Form()]
 ) -> Go | dict[str, Any]:
     """Keeps the sample parameters, sealed."""
-    try:
-        attaching.set_sample(desk.hub, desk.actor, dataset, dict(zip(key, value, strict=False)))
-    except InputError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "测试参数已加密保存。请测试。")
+    return _step(
+        desk,
+        dataset,
+        lambda: attaching.set_sample(desk.hub, desk.actor, dataset, dict(zip(key, value, strict=False))),
+        "测试参数已加密保存。请测试。",
+    )
 
 
 @pages.post("/interfaces/{dataset}/limits", action="interface.limit")
@@ -182,31 +193,29 @@ def limited(
     desk: Desk, dataset: str, name: Annotated[list[str], Form()], value: Annotated[list[int], Form()]
 ) -> Go | dict[str, Any]:
     """Sets the limits."""
-    try:
-        attaching.limit(desk.hub, desk.actor, dataset, dict(zip(name, value, strict=False)))
-    except InputError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "限额已保存。")
+    return _step(
+        desk,
+        dataset,
+        lambda: attaching.limit(desk.hub, desk.actor, dataset, dict(zip(name, value, strict=False))),
+        "限额已保存。",
+    )
 
 
 @pages.post("/interfaces/{dataset}/test", action="interface.test")
 def tested(desk: Desk, dataset: str) -> Go | dict[str, Any]:
     """Tests the interface with its sample."""
-    try:
-        view = testing.run_test(desk.hub, desk.actor, dataset)
-    except HubError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "测试通过。" if (view.test or {}).get("passed") else "测试没有通过，原因见下。")
+    return _step(
+        desk,
+        dataset,
+        lambda: testing.run_test(desk.hub, desk.actor, dataset),
+        lambda view: "测试通过。" if (view.test or {}).get("passed") else "测试没有通过，原因见下。",
+    )
 
 
 @pages.post("/interfaces/{dataset}/submit", action="interface.submit")
 def submitted(desk: Desk, dataset: str) -> Go | dict[str, Any]:
     """Submits the interface for review."""
-    try:
-        attaching.submit(desk.hub, desk.actor, dataset)
-    except HubError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "已提交接口审核。")
+    return _step(desk, dataset, lambda: attaching.submit(desk.hub, desk.actor, dataset), "已提交接口审核。")
 
 
 @pages.post("/interfaces/{dataset}/decide", action="interface.decide")
@@ -214,38 +223,31 @@ def decided(
     desk: Desk, dataset: str, decision: Annotated[str, Form(max_length=10)], opinion: Words = ""
 ) -> Go | dict[str, Any]:
     """Approves or returns the interface."""
-    try:
-        view = attaching.decide(desk.hub, desk.actor, dataset, decision == "approve", opinion)
-    except HubError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", f"已办理：接口{view.state_name}。")
+    return _step(
+        desk,
+        dataset,
+        lambda: attaching.decide(desk.hub, desk.actor, dataset, decision == "approve", opinion),
+        lambda view: f"已办理：接口{view.state_name}。",
+    )
 
 
 @pages.post("/interfaces/{dataset}/suspend", action="interface.suspend")
 def suspended(desk: Desk, dataset: str, reason: Words = "") -> Go | dict[str, Any]:
     """Suspends the interface."""
-    try:
-        testing.suspend(desk.hub, desk.actor, dataset, reason)
-    except HubError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "接口已暂停，调用方会看到理由。")
+    return _step(
+        desk, dataset, lambda: testing.suspend(desk.hub, desk.actor, dataset, reason), "接口已暂停，调用方会看到理由。"
+    )
 
 
 @pages.post("/interfaces/{dataset}/resume", action="interface.resume")
 def resumed(desk: Desk, dataset: str) -> Go | dict[str, Any]:
     """Resumes the interface after a test."""
-    try:
-        testing.resume(desk.hub, desk.actor, dataset)
-    except HubError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "测试通过，接口已恢复。")
+    return _step(desk, dataset, lambda: testing.resume(desk.hub, desk.actor, dataset), "测试通过，接口已恢复。")
 
 
 @pages.post("/interfaces/{dataset}/close", action="interface.close")
 def closed(desk: Desk, dataset: str) -> Go | dict[str, Any]:
     """Closes the interface."""
-    try:
-        attaching.close(desk.hub, desk.actor, dataset)
-    except HubError as error:
-        return _failed(desk, dataset, error)
-    return Go(f"/interfaces/{dataset}", "接口已关闭，密钥和测试参数已删除。")
+    return _step(
+        desk, dataset, lambda: attaching.close(desk.hub, desk.actor, dataset), "接口已关闭，密钥和测试参数已删除。"
+    )
