@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from schemas.contract.report import Path, Report, shown
+from schemas.yaml_text import LOADER
 
 LARGEST_BYTES = 1_000_000
 DEEPEST = 30
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?")
 _CORE_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map")}
@@ -69,7 +69,7 @@ class _Builder:
         self._depth = 0
 
     def build(self, text: str) -> Any:
-        events = yaml.parse(text, Loader=_LOADER)
+        events = yaml.parse(text, Loader=LOADER)
         data = None
         documents = 0
         for event in events:

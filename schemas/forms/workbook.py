@@ -8,10 +8,9 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
-import yaml
-
 from schemas.codes import code_set
 from schemas.forms.fields import Field, fields_of
+from schemas.yaml_text import read_yaml
 
 _PARTS = re.compile(r"[()\[\]【】《》<>/\\、,;:|·\-—]+")
 _REMARK = re.compile(r"[(（\[【<《].*?[)）\]】>》]")
@@ -104,7 +103,7 @@ def layout() -> Layout:
 @cache
 def _raw() -> dict[str, Any]:
     text = resources.files("schemas.forms").joinpath("workbook.yaml").read_text("utf-8")
-    return dict(yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - the safe one
+    return dict(read_yaml(text))
 
 
 def _column(facts: dict[str, Any]) -> Column:
