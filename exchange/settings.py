@@ -71,7 +71,9 @@ class Settings(BaseSettings):
         "SHUQIAO01", "This hub's node code, part of every batch number.", "name", pattern=r"^[A-Za-z0-9]{1,18}$"
     )
     trusted_proxies: list[str] = _field(
-        [], "Networks (CIDR) of proxies whose `X-Forwarded-For` says where a machine client calls from.", "JSON"
+        [],
+        "Networks (CIDR) of proxies whose `X-Forwarded-For` says where a person or machine client calls from.",
+        "JSON",
     )
     fault: str | None = _field(None, "Crash tests only: `point:kill|enospc|raise[:nth]`.", "text")
 

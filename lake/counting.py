@@ -259,7 +259,8 @@ class _Compiler:
                 said = quoted(names[int(node.name) - 1])
             else:
                 said = self._output(node)
-            out.append(said + (" DESC" if each.args.get("desc") else ""))
+            nulls = " NULLS FIRST" if each.args.get("nulls_first") else ""
+            out.append(said + (" DESC" if each.args.get("desc") else "") + nulls)
         return f" ORDER BY {', '.join(out)}" if out else ""
 
     def _predicate(self, node: exp.Expr) -> str:

@@ -12,6 +12,7 @@ from lake.disclosure import Disclosure
 from lake.keyed import Asked
 from lake.layout import subject_column
 from lake.serving import qualified, served_schema, served_table, table_name
+from schemas.errors import StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Found:
 def served_in_one_look(connection: Connection, plan: Disclosure, asked: Sequence[Asked], limit: int = 1000) -> Found:
     """Finds a subject's rows and the table's own word on its version in one statement, so that they belong together.
 
+    Raises StateError for more rows than `limit`.
     The rows are good only when the comment is that under which the plan was built (`state_of`).
     """
     schema = _schema(plan.layout)
@@ -33,7 +35,11 @@ def served_in_one_look(connection: Connection, plan: Disclosure, asked: Sequence
     ]
     query = _look(table_name(plan.layout.dataset), tuple(schema.names), tuple(column for column, _ in wanted))
     hashes = {f"hash_{place}": key_hash for place, (_, key_hash) in enumerate(wanted)}
-    rows = connection.execute(query, hashes | {"most": limit}).all()
+    rows = connection.execute(query, hashes | {"most": limit + 1}).all()
+    if len(rows) > limit:  # a part, and any part, would be a wrong answer
+        raise StateError(
+            f"该主体的记录超过{limit}行", f"一次至多{limit}行", "请改用在线查询或订阅推送", code="LOOKUP_ROWS"
+        )
     found = [row[1:] for row in rows if row[1] is not None]
     return Found(_batch(found, schema), rows[0].word if rows else None)
 

@@ -51,7 +51,9 @@ def create_app(hub: Hub) -> FastAPI:
     app.add_exception_handler(HTTPException, _misdirected)
     app.add_exception_handler(Exception, _broken)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Headers)
+    # Around the whole, so that the answer to an error that nobody foresaw has them as well.
+    stack = app.build_middleware_stack
+    app.build_middleware_stack = lambda: Headers(stack())  # type: ignore[method-assign]
     app.openapi = partial(openapi_of, app)  # type: ignore[method-assign]
     return app
 

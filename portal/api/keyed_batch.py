@@ -38,7 +38,7 @@ def read_json(text: str, what: str) -> dict[str, str]:
     """Reads a form field that holds an object of texts; raises InputError."""
     try:
         found = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
         raise InputError(f"{what}不是对象", "JSON 对象，值都是文本", "请改正后重试", code="INPUT")

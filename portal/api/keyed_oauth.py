@@ -1,5 +1,6 @@
 """OAuth2 client credentials (RFC 6749, 4.4) by Authlib: a short token whose scopes are the client's ways."""
 
+import base64
 from typing import Annotated, Any
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, ClientMixin, OAuth2Request
@@ -77,6 +78,15 @@ class _Server(AuthorizationServer):  # type: ignore[misc]
         """Authlib tells of what it does; the log has it already."""
 
 
+def _readable(header: str) -> str:
+    """Leaves out a header that is no Base64 of a text: Authlib fails at it, and without it says invalid_client."""
+    try:
+        base64.b64decode(header.partition(" ")[2]).decode()
+    except ValueError:
+        return ""
+    return header
+
+
 @router.post("/oauth/token", operation_id="oauth_token", summary="Gives a machine client a short token (OAuth2)")
 def token(
     request: Request,
@@ -89,7 +99,7 @@ def token(
     given = {"grant_type": grant_type, "scope": scope, "client_id": client_id, "client_secret": client_secret}
     body = {name: value for name, value in given.items() if value}
     # TLS may end at a proxy before us, and Authlib takes no other address; nothing else is made of it.
-    headers = {"Authorization": request.headers.get("authorization", "")}
+    headers = {"Authorization": _readable(request.headers.get("authorization", ""))}
     asked = OAuth2Request("POST", f"https://hub{request.url.path}", headers=headers)
     asked._body = body
     asked.payload = BasicOAuth2Payload(body)

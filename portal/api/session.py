@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Request, Response
 from fastapi.responses import JSONResponse
 
 from exchange.sessions import sign_in, sign_out
+from portal.calling import address_of
 from portal.desk import hub_of, session_of, token_of
 from portal.routes import DECLARED, OPEN, SignInFirst
 from portal.service import PREFIX
@@ -22,7 +23,7 @@ def enter(
     code: Annotated[str, Body(embed=True, max_length=20)] = "",
 ) -> Response:
     """Signs a program or a person in; one that must change its password or enrol codes does so on the pages first."""
-    address = request.client.host if request.client else None
+    address = address_of(request)
     token, session = sign_in(hub_of(request), login, password, code, channel="api", address=address)
     facts = {"must_change": session.must_change, "needs_code": session.needs_code}
     return JSONResponse({"token": token, "login": session.actor.name, "roles": sorted(session.actor.roles), **facts})

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from exchange.sessions import sign_in, sign_out
 from exchange.single_sign_on import offered
+from portal.calling import address_of
 from portal.desk import COOKIE, hub_of, token_of
 from portal.render import render
 from portal.routes import DECLARED, OPEN
@@ -39,7 +40,7 @@ def enter(
     next: Annotated[str, Form(max_length=500)] = "/",  # noqa: A002 - the word in the form
 ) -> Response:
     """Signs in and goes where the reader wanted to."""
-    address = request.client.host if request.client else None
+    address = address_of(request)
     try:
         token, session = sign_in(hub_of(request), login, password, code, channel="portal", address=address)
     except Denied as error:

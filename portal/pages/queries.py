@@ -1,5 +1,6 @@
 """Pages of analysts' queries: the editor with what is granted beside it, results, history, exports and their review."""
 
+import math
 from typing import Annotated, Any
 
 from fastapi import Depends, Form, Query, Request
@@ -81,9 +82,10 @@ def _chart(page: Any, label: str, value: str) -> Any:
 
 def _number(cell: Any) -> float:
     try:
-        return float(cell)
+        found = float(cell)
     except (TypeError, ValueError):
         return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 @pages.post("/query/{query_id}/cancel", action="query.cancel")

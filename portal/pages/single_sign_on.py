@@ -5,6 +5,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from exchange.sign_on_accounts import sign_on
 from exchange.single_sign_on import begin, returned
+from portal.calling import address_of
 from portal.desk import hub_of
 from portal.pages.door import local, sign_in_page, signed_in
 from portal.routes import DECLARED, OPEN
@@ -33,7 +34,7 @@ def leave_for_issuer(request: Request, next: str = "/") -> Response:  # noqa: A0
 @router.get(_PATH + "/back")
 def come_back(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
     """Takes what the issuer says and opens the session."""
-    hub, address = hub_of(request), request.client.host if request.client else None
+    hub, address = hub_of(request), address_of(request)
     try:
         if error or not code:
             raise Denied("统一身份认证没有放行", "", "请重新登录，或用口令登录", code="LOGIN")
