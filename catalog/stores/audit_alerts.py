@@ -51,7 +51,8 @@ _PERSONS = """
                case when h.hash is null then row_count end rows
         from hub.audit_events e left join lateral unnest(e.subject_key_hashes) h(hash) on true
         where ts >= :since and result = 'success' and channel <> 'scheduler'
-          and (e.subject_key_hashes <> '{{}}'::text[] or (action = 'EXPORT' and row_count > 0))
+          and (e.subject_key_hashes <> '{{}}'::text[] or (row_count > 0 and (action = 'EXPORT'
+                   or detail->>'use_case' = 'query.run')))
           and object_type <> 'audit'
     ) one
     {where} group by actor_id, {span} having count(distinct hash) + coalesce(sum(rows), 0) {compare} :allowed

@@ -317,7 +317,13 @@ def first_personal_since(connection: Connection, moment: datetime) -> int | None
         select(func.min(audit_chain.c.number))
         .join(audit_events, audit_events.c.seq == audit_chain.c.seq)
         .where(audit_events.c.ts >= moment)
-        .where(or_(func.cardinality(audit_events.c.subject_key_hashes) > 0, audit_events.c.action == "EXPORT"))
+        .where(
+            or_(
+                func.cardinality(audit_events.c.subject_key_hashes) > 0,
+                audit_events.c.action == "EXPORT",
+                and_(func.cardinality(audit_events.c["items"]) > 0, audit_events.c.row_count > 0),
+            )
+        )
     )
     number: int | None = connection.execute(query).scalar()
     return number

@@ -106,9 +106,10 @@ def change_batch(connection: Connection, batch_no: str, **values: Any) -> None:
     connection.execute(update(delivery_batches).where(delivery_batches.c.batch_no == batch_no).values(**values))
 
 
-def find_batch(connection: Connection, batch_no: str) -> Batch | None:
-    """Finds a batch by its number."""
-    row = connection.execute(select(*_BATCH).where(delivery_batches.c.batch_no == batch_no)).one_or_none()
+def find_batch(connection: Connection, batch_no: str, *, locked: bool = False) -> Batch | None:
+    """Finds a batch by its number; `locked` keeps others from changing it."""
+    query = select(*_BATCH).where(delivery_batches.c.batch_no == batch_no)
+    row = connection.execute(query.with_for_update() if locked else query).one_or_none()
     return None if row is None else Batch(**row._asdict())
 
 

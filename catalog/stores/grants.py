@@ -100,7 +100,7 @@ def end(connection: Connection, number: str, state: str, by: str, reason: str, n
 
 
 def ended_by_time(connection: Connection, now: datetime) -> list[StoredGrant]:
-    """Lists the active grants whose time is over, and keeps others from changing them."""
+    """Lists the active grants whose time is over."""
     query = select(grants).where(grants.c.state == "active", grants.c.valid_until <= now)
-    rows = connection.execute(query.order_by(grants.c.number).with_for_update())
+    rows = connection.execute(query.order_by(grants.c.number))
     return [StoredGrant(**row._asdict()) for row in rows]

@@ -27,9 +27,13 @@ class CallbackSink:
     """An interface of the consumer's: `url` may hold user and password; `token` in `facts` is sent as bearer."""
 
     def __init__(self, url: str, facts: Mapping[str, str]) -> None:
-        parsed = httpx.URL(url)
-        if parsed.scheme not in {"http", "https"} or not parsed.host:
-            raise InputError("回调地址无法识别", "https://主机/路径", "请改正地址", code="PLACE_URL")
+        try:
+            parsed = httpx.URL(url)
+            good = parsed.scheme in {"http", "https"} and bool(parsed.host)
+        except (httpx.InvalidURL, ValueError):  # a host's letters are looked at when it is asked for
+            good = False
+        if not good:
+            raise InputError("回调地址无法识别", "https://主机/路径", "请改正地址", code="PLACE_URL") from None
         self._url, self._token = parsed, facts.get("token")
 
     def deliver(self, shipment: Shipment, gate: Gate, faults: Faults) -> Receipt | None:

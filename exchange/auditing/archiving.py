@@ -61,7 +61,11 @@ def archive(hub: Hub, actor: Actor, before: date) -> Archived:
     try:
         _remove(hub, actor, last, made)
     except BaseException:
-        shutil.rmtree(folder)  # the records are still in the database
+        # Only when the database says that it still has them: the answer to a commit may have been lost.
+        with hub.transaction() as connection:
+            done = store.last_archive(connection)
+        if done is None or done.last_batch < last.number:
+            shutil.rmtree(folder)
         raise
     return Archived(folder, made.first_batch, made.last_batch, made.records, made.manifest_sm3)
 

@@ -18,7 +18,7 @@ from exchange.auditing.anchor_key import exists
 from exchange.auditing.anchors import AnchorView, due, make_anchor, view
 from exchange.auditing.chain import seal_pending
 from exchange.hub import Hub
-from schemas.errors import HubError, InputError
+from schemas.errors import InputError
 from schemas.rules.book import book
 
 _log = logging.getLogger(__name__)
@@ -121,8 +121,8 @@ def watch(hub: Hub, stop: threading.Event) -> None:
                 alerts.look(hub)
                 if _signs_here(hub) and due(hub):
                     make_anchor(hub, local_administrator("scheduler"))
-        except HubError as error:
-            _log.warning("audit sealer: %s", error.code)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread; its words may hold a value
+            _log.warning("audit sealer: %s", getattr(error, "code", None) or type(error).__name__)
         stop.wait(every)
 
 

@@ -93,11 +93,12 @@ def make_statement(
         lines = tuple(_line(each, offices, titles) for each in reversed(shown))
         code = request_digest(hub, number, subjects[0], *(f"{each.event}" for each in lines))[:16]
         facts = {"reference": wanted, "code": code, "lines": len(lines)}
-        size = len(lines)
+        long = len(found) > MOST
         record(
-            connection, hub, actor, "audit.statement", number, subject_key_hashes=subjects, row_count=size, detail=facts
-        )
-    if len(found) > MOST:
+            connection, hub, actor, "audit.statement", number, subject_key_hashes=subjects, row_count=len(lines),
+            detail=facts, result="failure" if long else "success", error_code="STATEMENT_LONG" if long else None,
+        )  # fmt: skip
+    if long:
         raise InputError(
             f"记录超过 {MOST} 条", f"一份证明最多 {MOST} 条", "请缩短日期范围分次出具", code="STATEMENT_LONG"
         )

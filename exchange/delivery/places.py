@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from connectors.sink_registry import open_sink
@@ -115,16 +115,28 @@ def _refuse_local(kind: str, url: str, *, local: bool) -> None:
         parts = None if local else make_url(url)
     except (ArgumentError, ValueError):
         raise _bad_url("地址") from None
-    host = (parts.host or "") if parts else ""
+    hosts = _hosts(parts)
     options = set(parts.query if parts else ()) - _OPTIONS if kind != "callback" else set()
     insecure = kind == "callback" and parts is not None and parts.drivername != "https"
-    if local or not _HOST.fullmatch(host) or _own(host) or options or insecure:
+    if local or options or insecure or any(not _HOST.fullmatch(host) or _own(host) for host in hosts):
         raise Denied(
             "送达地址须是网络上的系统",
             "主机和端口；回调接口须用 https；本机的文件夹和地址只由本机管理员登记",
             "请改正地址；确需本机文件夹的，请联系本机管理员",
             code="PLACE_LOCAL",
         )
+
+
+def _hosts(parts: URL | None) -> list[str]:
+    """Lists the hosts that an address leads to; S3 names another one in `endpoint_url`."""
+    if parts is None:
+        return []
+    other = parts.query.get("endpoint_url", ())
+    ends = [other] if isinstance(other, str) else list(other)
+    try:
+        return [parts.host or "", *(make_url(each).host or "" for each in ends)]
+    except (ArgumentError, ValueError):
+        raise _bad_url("endpoint_url") from None
 
 
 def _own(host: str) -> bool:

@@ -120,9 +120,12 @@ def _shipment(hub: Hub, subscription: Subscription, batch: Batch) -> Shipment:
 def _sent(hub: Hub, actor: Actor, batch: Batch, receipt: Receipt | None, grant: Grant | None) -> Batch:
     now = hub.clock.now()
     with hub.transaction() as connection:
-        store.change_batch(connection, batch.batch_no, sent_at=now, state="sent", error=None, error_code=None)
-        if receipt is not None:
-            close(connection, hub, actor, batch, receipt)
+        held = store.find_batch(connection, batch.batch_no, locked=True)
+        # A receiver may hand its receipt in before its own answer is read here: the batch is closed then.
+        if held is not None and held.state == "sending":
+            store.change_batch(connection, batch.batch_no, sent_at=now, state="sent", error=None, error_code=None)
+            if receipt is not None:
+                close(connection, hub, actor, batch, receipt)
         if grant is not None and grant.request is not None:
             # In the transaction that ends the sending, so that a batch sent in several tries counts once.
             supplied(connection, hub, actor, grant.request)
@@ -229,7 +232,7 @@ def confirm_batch(hub: Hub, actor: Actor, subscription: Subscription, batch: Bat
 def take_receipt(hub: Hub, actor: Actor, batch: Batch, receipt: Receipt) -> Batch:
     """Closes a sent batch with a receipt; the same receipt twice changes nothing."""
     with hub.transaction() as connection:
-        found = store.find_batch(connection, batch.batch_no)
+        found = store.find_batch(connection, batch.batch_no, locked=True)
         if found is None:
             raise NotFound(f"没有批次 {batch.batch_no[:40]}", "", "请核对批次号", code="BATCH_UNKNOWN")
         if found.state in {"sending", "sent"}:

@@ -106,7 +106,7 @@ def _binding(connection: Connection, hub: Hub, actor: Actor, dataset: str) -> li
             if not found:
                 break
     if not found and "data_admin" in actor.roles:
-        opened = emergency(connection, actor.name, dataset, now)
+        opened = emergency(connection, actor, dataset, now)
         found = [opened] if opened else []
     return found
 

@@ -85,7 +85,8 @@ def keys_of(heads: pa.Array) -> dict[str, int]:
 
 def _frames(hub: Hub) -> Iterator[tuple[str, str, int]]:
     root = hub.settings.lake_root
-    for kind in ("landing", "quarantine"):
+    # Results of queries are short-lived: a key stays until those under it have gone.
+    for kind in ("landing", "quarantine", "results"):
         for path in sorted((root / kind).glob("*/*/*.sealed")):
             try:
                 for frame in sealed_frames(path):
@@ -108,6 +109,8 @@ def sealed_files(hub: Hub) -> Iterator[tuple[str, Path, bytes]]:
     for path in sorted((hub.settings.lake_root / "outbox").glob("*/*/*.sealed")):
         subscription, batch, name = path.parts[-3], path.parts[-2], path.name.removesuffix(".sealed")
         yield "outbox", path, f"outbox:{subscription}:{batch}:{name}".encode()
+    for path in sorted((hub.settings.var / "keyed").glob("*.sealed")):
+        yield "keyed", path, f"batch:{path.name.removesuffix('.sealed')}".encode()
 
 
 def _files(hub: Hub) -> Iterator[tuple[str, str, int]]:

@@ -153,7 +153,7 @@ def binding(connection: Connection, hub: Hub, actor: Actor, dataset: str) -> lis
     if actor.department is not None and "analyst" in actor.roles:
         found = in_force(connection, actor.department, dataset, now, account=actor.account)
     if not found and "data_admin" in actor.roles:
-        opened = emergency(connection, actor.name, dataset, now)
+        opened = emergency(connection, actor, dataset, now)
         found = [opened] if opened else []
     return found[::-1]
 

@@ -135,8 +135,13 @@ def _view(connection: Connection, found: Freeze) -> FreezeView:
     )  # fmt: skip
 
 
+def is_frozen(connection: Connection, actor: Actor, dataset: str) -> bool:
+    """Says whether the dataset, the actor's account or his department is frozen now."""
+    held = {("dataset", dataset), ("account", actor.account), ("account", actor.name), ("department", actor.department)}
+    return any((each.kind, each.target) in held for each in store.freezes(connection, open_only=True))
+
+
 def refuse_frozen_opening(connection: Connection, actor: Actor, dataset: str) -> None:
-    """Raises Denied when the dataset or the actor's account is frozen: an emergency opens nothing that is frozen."""
-    targets = {("dataset", dataset), ("account", actor.account)}
-    if any((each.kind, each.target) in targets for each in store.freezes(connection, open_only=True)):
+    """Raises Denied when what concerns the actor or the dataset is frozen: an emergency opens nothing of it."""
+    if is_frozen(connection, actor, dataset):
         raise Denied("该数据集或您的账号已冻结", "冻结期间不能应急查询", "请联系安全管理员", code="FROZEN")

@@ -21,7 +21,7 @@ from exchange.sharing.grounds import (
     refuse_widened,
 )
 from exchange.sharing.steps import Case, Facts, move, tell, title_of
-from exchange.sharing.table import COMMANDS, STAGE_NAMES, Stage
+from exchange.sharing.table import COMMANDS, IN_USE, STAGE_NAMES, Stage
 from schemas.errors import StateError
 from schemas.sharing import Terms, read_content, read_terms, terms_json
 
@@ -98,6 +98,6 @@ def end_of_entry(connection: Connection, hub: Hub, actor: Actor, dataset: str) -
     found = store.list_of(connection, None, state="active", dataset=dataset)
     for each in found:
         request = request_store.find_locked(connection, each.request)
-        if request is not None:
+        if request is not None and Stage(request.stage) in IN_USE:
             end(connection, hub, actor, Case(request, COMMANDS["end_with_entry"], ""), Stage.REVOKED)
     return len(found)

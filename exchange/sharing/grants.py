@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from catalog.stores import departments, entries, share_holds
+from catalog.stores import datasets, departments, entries, share_holds
 from catalog.stores import grants as store
 from catalog.stores.grants import StoredGrant
 from exchange.access import Actor
@@ -21,6 +21,7 @@ from exchange.audit import record, use_case
 from exchange.contracts import entry_from
 from exchange.hub import Hub
 from exchange.scope import reach_of, unknown_entry
+from exchange.sharing.freezes import is_frozen
 from exchange.sharing.granting import end
 from exchange.sharing.parties import require_request
 from exchange.sharing.steps import MovedRequest, open_case, recorded, title_of
@@ -70,10 +71,17 @@ def _grant(row: Mapping[str, Any]) -> Grant:
     )
 
 
-def emergency(connection: Connection, person: str, dataset: str, at: datetime) -> Grant | None:
-    """Returns the grant that a confirmed emergency opening is to the person who asked for it, while it lasts."""
-    opening = share_holds.opening_in_force(connection, person, dataset, at)
-    stored = entries.find(connection, dataset)
+def emergency(connection: Connection, actor: Actor, dataset: str, at: datetime) -> Grant | None:
+    """Returns the grant that a confirmed emergency opening is to the person who asked for it, while it lasts.
+
+    What is frozen or recalled after the confirmation is not open any more.
+    """
+    opening = share_holds.opening_in_force(connection, actor.name, dataset, at)
+    stored, held = entries.find(connection, dataset), datasets.find(connection, dataset)
+    if is_frozen(connection, actor, dataset) or (
+        held is not None and share_holds.is_recalled(connection, dataset, held.current_version)
+    ):
+        return None
     if opening is None or stored is None or stored.published_version is None:
         return None
     version = entries.find_version(connection, dataset, stored.published_version)

@@ -89,7 +89,8 @@ def acknowledge(hub: Hub, actor: Actor, recall_id: int, note: str = "") -> Recal
         link = f"{_LINK}#recall-{recall_id}"
         store.close_recall_task(connection, link, actor.department, actor.name, now)
         record(connection, hub, actor, "recall.acknowledge", str(recall_id))
-        return _shown(connection, recall_id)
+        recall, notices = next(each for each in store.list_recalls(connection) if each[0].id == recall_id)
+        return _view(connection, recall, [each for each in notices if each.consumer == actor.department])
 
 
 @use_case("recall.lift")

@@ -388,6 +388,8 @@ def test_secrets_of_a_place_are_sealed_and_never_shown(hub):
         ("table", "sqlite:///x.db", {"table": "t"}),
         ("callback", "ftp://h/x", {}),
         ("callback", "https://u:hunter2@/in", {}),
+        ("callback", "https://h.example/\x01", {}),
+        ("callback", "https://xn--.cn/x", {}),
         ("nothing", "https://h", {}),
     ],
 )

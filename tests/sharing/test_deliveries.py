@@ -186,6 +186,8 @@ def test_the_pages_of_a_subscription(hub, granted, enter):
     assert "GRANT" in send(manager, "/deliveries", **form | {"grant": "GX1"}).text
     local = send(manager, "/deliveries", **form | {"kind": "folder", "url": "/etc"})
     assert "PLACE_LOCAL" in local.text
+    store = {"kind": "folder", "url": "s3://bucket/p?endpoint_url=http://127.0.0.1:9000", "token": ""}
+    assert "PLACE_LOCAL" in send(manager, "/deliveries", **form | store).text
     at = send(manager, "/deliveries", **form).headers["location"].partition("?")[0]
     shown = page(manager, at)
     assert "hunter2" not in shown and "https://192.0.2.1/in" in shown

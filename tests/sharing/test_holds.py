@@ -1,5 +1,7 @@
 """What keeps grants from binding, and what binds without one: freezes, recalls, emergency openings; use and drift."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
@@ -113,7 +115,7 @@ def test_an_emergency_opening_takes_two_persons_and_ends_by_itself(city):
 
     def opened(name="chief"):
         with city.transaction() as connection:
-            return grants.emergency(connection, name, "wage", city.clock.now())
+            return grants.emergency(connection, replace(CHIEF, name=name), "wage", city.clock.now())
 
     with pytest.raises(InputError):
         emergency.open_emergency(city, CHIEF, "wage", "急", 2)
@@ -130,6 +132,11 @@ def test_an_emergency_opening_takes_two_persons_and_ends_by_itself(city):
     grant = opened()
     assert grant and set(grant.readable()) == {"citizen_id", "name", "sex_code", "birth_date"}
     assert opened("asker") is None
+    for kind, target in (("dataset", "wage"), ("department", CHIEF.department)):
+        frozen = freezes.freeze(city, GUARD, kind, target, "疑似批量查询")
+        assert opened() is None, kind  # what is frozen after the confirmation is open no more
+        freezes.lift(city, CHIEF, frozen.id, "已经查清")
+    assert opened()
     with pytest.raises(StateError):
         emergency.confirm(city, GUARD, asked.number)
     today = city.clock.now().date()
