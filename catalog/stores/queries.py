@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from catalog.tables_queries import queries, query_exports, saved_queries
 from catalog.tables_work import tasks
+
+#: How long a file may be on its way.
+_FETCHING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +117,13 @@ def running_of(connection: Connection, login: str, since: datetime) -> int:
 
 
 def over(connection: Connection, now: datetime) -> list[str]:
-    """Lists the runs whose results are no longer kept: their time is over and no export waits for them."""
-    waiting = select(query_exports.c.query).where(
-        query_exports.c.state.in_(("own_review", "provider_review", "approved")),
-        or_(query_exports.c.fetch_until.is_(None), query_exports.c.fetch_until > now),
-    )
+    """Lists the runs whose results are no longer kept: time over, no export waiting or on its way."""
+    export = query_exports.c
+    asked = export.state.in_(("own_review", "provider_review", "approved"))
+    waits = and_(asked, or_(export.fetch_until.is_(None), export.fetch_until > now))
+    # Fetched once, and the manifest comes with the last byte.
+    leaving = and_(export.state == "fetched", export.manifest.is_(None), export.fetched_at > now - _FETCHING)
+    waiting = select(export.query).where(or_(waits, leaving))
     query = select(queries.c.id).where(queries.c.kept_until <= now, queries.c.id.not_in(waiting))
     return list(connection.execute(query).scalars())
 

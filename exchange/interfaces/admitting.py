@@ -19,12 +19,14 @@ from exchange.interfaces.keys import Key
 from exchange.interfaces.opened import bounds_of, mapped_of
 from exchange.interfaces.states import Found, found_of
 from exchange.keyed.why import Ground, MachineActor, caller_of, replayed, settle
+from exchange.sharing import clock
 from exchange.sharing.grants import in_force, no_grant
-from exchange.sharing.usage import Use, count_uses, keys_today
+from exchange.sharing.usage import Use, count_uses
 from lake.disclosure import Disclosure
 from lake.layout import Layout
 from schemas.errors import Busy, Denied, HubError, StateError
 from schemas.grants import PURPOSES, Grant, Purpose, Way
+from schemas.rules.book import book
 
 WAY: Way = "interface"
 _SLACK_SECONDS = 10
@@ -130,11 +132,7 @@ def _admitted(connection: Connection, hub: Hub, actor: Actor, held: Permitted, a
     interface = store.find(connection, dataset, locked=True)
     if interface is None or interface.state != "active" or interface.updated_at != held.interface.updated_at:
         return StateError("接口刚被修改", "", "请重试；仍然如此请联系提供部门", code="INTERFACE_CHANGED")
-    refused = (
-        suspended(interface, now)
-        or _over_quota(connection, hub, held.grant)
-        or _over_rate(connection, interface, held.grant.consumer, now)
-    )
+    refused = suspended(interface, now) or _over_rate(connection, interface, held.grant.consumer, now)
     case_no, expired = (None, refused) if refused else settle(connection, hub, actor, asked.reasons)
     if expired is not None:
         return expired
@@ -147,6 +145,10 @@ def _admitted(connection: Connection, hub: Hub, actor: Actor, held: Permitted, a
         return Busy(
             "接口正在处理的调用已满", f"同时不超过 {bounds.concurrent} 个", "请稍后重试", code="INTERFACE_CONCURRENT"
         )
+    spent = _over_quota(connection, hub, held.grant, len(asked.keys))
+    if spent is not None:
+        interface_calls.release(connection, lease)
+        return spent
     if asked.request_id and not _numbered(connection, hub, actor, dataset, asked):
         interface_calls.release(connection, lease)
         return replayed()
@@ -166,9 +168,11 @@ def _numbered(connection: Connection, hub: Hub, actor: Actor, dataset: str, aske
     return keyed_calls.add_call(connection, values | {"at": hub.clock.now()})
 
 
-def _over_quota(connection: Connection, hub: Hub, grant: Grant) -> HubError | None:
-    most = grant.quota.keys_a_day
-    if most is None or keys_today(connection, hub, grant.number) < most:
+def _over_quota(connection: Connection, hub: Hub, grant: Grant, keys: int) -> HubError | None:
+    """Takes a key of the grant's day, from the same account as calls by key."""
+    most = grant.quota.keys_a_day or int(book().number("KEYS_A_DAY"))
+    day = clock.day_of(hub.clock.now())
+    if not keys or keyed_calls.reserve(connection, grant.number, day, 1, most):
         return None
     return Denied("今日查询的号码数已达授权的上限", f"每日 {most} 个", "请明日再查，或申请提高限额", code="GRANT_QUOTA")
 

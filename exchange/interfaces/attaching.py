@@ -179,12 +179,13 @@ def connect(hub: Hub, actor: Actor, dataset: str, connection: Connection) -> Int
         found = found_of(database, dataset, locked=True)
         held = registered(found)
         moved = (held.base_url, held.ca or "") != (connection.base_url.strip(), connection.ca.strip())
+        elsewhere = moved or (held.token_url or "") != connection.token_url.strip()
         state = next_state(found.state, "change" if moved else "keep")
         plain = held.plain_http and not moved
         address = parse_address(connection.base_url, plain=plain or _may_allow(actor), ca=None)
         _check_authority(connection.ca)
         # A held secret goes to no other host than the one that it was given for.
-        if moved and connection.secret is None and held.sealed_secret is not None:
+        if elsewhere and connection.secret is None and held.sealed_secret is not None:
             raise InputError("更换地址须重新填写密钥", "密钥只发往登记时的地址", "请填写密钥", code="INTERFACE_SECRET")
         values = _secret_values(hub, dataset, connection, kept=held.secret_kind == connection.kind)
         values |= {"base_url": connection.base_url.strip(), "ca": connection.ca.strip() or None, "state": state}
@@ -205,7 +206,7 @@ def _check_authority(ca: str) -> None:
         return
     try:
         ssl.create_default_context().load_verify_locations(cadata=ca)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):  # the last: letters that no PEM has
         raise InputError("根证书无法识别", "PEM 格式的证书", "请核对后重新填写", code="INTERFACE_CA") from None
 
 

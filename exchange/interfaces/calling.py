@@ -18,7 +18,7 @@ from exchange.audit import record, use_case
 from exchange.hub import Hub
 from exchange.interfaces.admitting import WAY, Admission, Asked, Permitted, admit, permitted, still_granted
 from exchange.interfaces.answering import Given, ValueFinding, given
-from exchange.interfaces.circuit import failed, is_unwell, mended
+from exchange.interfaces.circuit import LASTING, failed, is_unwell, mended
 from exchange.interfaces.keys import Key, read_keys
 from exchange.interfaces.opened import Opened, bounds_of, mapped_of, open_interface
 from exchange.interfaces.sending import Outcome, ask
@@ -165,8 +165,9 @@ def _keep_circuit(connection: Connection, hub: Hub, actor: Actor, done: _Call) -
     if interface is None:
         return
     error, now = done.outcome.error, hub.clock.now()
-    # A call that began before the interface was suspended says nothing new; a probe does.
-    if interface.suspended_at is not None and not done.admission.probe:
+    # A call that began before the interface was suspended says nothing new; a probe does, but lifts no lasting reason.
+    lasting = interface.suspended_code in LASTING
+    if lasting or (interface.suspended_at is not None and not done.admission.probe):
         return
     if error is not None and is_unwell(error):
         opening = failed(interface, error, now, bounds_of(interface).failures, done.outcome.wait)

@@ -20,7 +20,7 @@ _LONGEST_PAUSE = timedelta(minutes=30)
 LASTING = frozenset({"INTERFACE_DRIFT", "INTERFACE_ADDRESS_REFUSED", "INTERFACE_STOPPED"})
 #: Errors that say that the interface is unwell. A call that it refuses as wrong (4xx) says nothing of the kind.
 _UNWELL_PREFIX = "INTERFACE_"
-_WELL = frozenset({"INTERFACE_STATUS", "INTERFACE_ROWS", "INTERFACE_MAPPING", "INTERFACE_KEY"})
+_WELL = frozenset({"INTERFACE_STATUS", "INTERFACE_ROWS", "INTERFACE_MAPPING", "INTERFACE_KEY", "INTERFACE_NOT_FOUND"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ def failed(interface: StoredInterface, error: HubError, now: datetime, most: int
     """Returns what changes with a failure; `wait` are the seconds that the provider asked to be left alone."""
     failures = interface.failures + 1
     was_open = interface.suspended_at is not None
+    if interface.suspended_code in LASTING:  # a failing call lifts nothing that only a test lifts
+        return Opening({"failures": failures, "probe_until": None}, False)
     lasting = error.code in LASTING
     if not (was_open or lasting or failures >= most):
         return Opening({"failures": failures, "probe_until": None}, False)

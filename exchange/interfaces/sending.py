@@ -4,6 +4,7 @@ Holds tokens of OAuth2 in memory until they end. No parameter, secret or value i
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -69,7 +70,7 @@ def _outgoing(opened: Opened, keys: Mapping[str, str]) -> Outgoing:
 def _typed(parameter: Parameter, text: str) -> Any:
     """Gives a body's field the type that the description wants."""
     if "string" not in parameter.types:
-        if "integer" in parameter.types and text.lstrip("-").isdigit():
+        if "integer" in parameter.types and re.fullmatch(r"-?[0-9]+", text):
             return int(text)
         if "boolean" in parameter.types and text in {"true", "false"}:
             return text == "true"

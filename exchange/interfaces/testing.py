@@ -26,7 +26,7 @@ from exchange.interfaces.sending import ask
 from exchange.interfaces.states import Found, InterfaceView, found_of, next_state, registered, view_of
 from exchange.interfaces.tasks import close_suspension, open_suspension
 from exchange.scope import reach_of, require_entry
-from schemas.errors import HubError, InputError, SourceError
+from schemas.errors import HubError, InputError, SourceError, StateError
 from schemas.openapi.answers import read_rows
 from schemas.openapi.document import Finding
 
@@ -136,7 +136,8 @@ def _tested(hub: Hub, actor: Actor, found: Found) -> ContractTest:
     report, error = _report(hub, found, keys)
     with hub.transaction() as connection:
         held = store.find(connection, interface.dataset, locked=True)
-        if held is not None:
+        same = held is not None and held.updated_at == interface.updated_at
+        if held is not None and same:
             _keep(connection, hub, actor, found, held, (report, error))
         hashes = [key.key_hash for key in keys]
         codes = [finding.code for finding in report.findings]
@@ -145,6 +146,8 @@ def _tested(hub: Hub, actor: Actor, found: Found) -> ContractTest:
             subject_key_hashes=hashes, row_count=report.rows, result="success" if report.passed else "failure",
             error_code=error.code if error else None, detail={"findings": codes[:20]},
         )  # fmt: skip
+    if not same:  # what was tested is not what stands there now
+        raise StateError("接口刚被修改", "", "请重新测试", code="INTERFACE_CHANGED")
     return report
 
 

@@ -19,7 +19,7 @@ from exchange.audit import record, use_case
 from exchange.hub import Hub
 from exchange.keyed import quota
 from exchange.keyed.answers import SAYS, moment
-from exchange.keyed.batch_files import ITEMS, RESULT, Filled, drop, keep, kept, read, written
+from exchange.keyed.batch_files import ITEMS, RESULT, Filled, drop, drop_older, keep, kept, read, written
 from exchange.keyed.calls import Asking, Call, Outcome, committed, is_outdated, opened, refusing
 from exchange.keyed.checking import Result, check_keys
 from exchange.keyed.prepared import Prepared, key_of, prepared
@@ -171,4 +171,5 @@ def purge(hub: Hub, actor: Actor) -> int:
         with hub.transaction() as connection:
             store.removed(connection, each.id, now)
             record(connection, hub, actor, "batch.result", each.id, detail={"removed": "result"})
+    drop_older(hub, now - timedelta(hours=book().number("BATCH_HOURS") + 1))
     return len(gone)

@@ -7,6 +7,7 @@ as texts, so that none starts a formula; a cell that held one is not trusted.
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from exchange.hub import Hub
@@ -112,6 +113,13 @@ def kept(hub: Hub, job: str) -> bytes | None:
     """Returns a kept result, None when it is gone."""
     path = _path(hub, job)
     return hub.crypto.frames().decrypt(path.read_bytes(), f"batch:{job}".encode()) if path.is_file() else None
+
+
+def drop_older(hub: Hub, before: datetime) -> None:
+    """Removes results that a killed process kept and nobody recorded."""
+    for path in (hub.settings.var / "keyed").glob("*.sealed"):
+        if path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)
 
 
 def drop(hub: Hub, job: str) -> None:

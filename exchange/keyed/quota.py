@@ -4,6 +4,7 @@ A process takes keys from the day's account in blocks, small ones near the limit
 queue behind one row. What a process took and did not use when it dies counts as used: the limit is never passed.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 
@@ -11,7 +12,7 @@ from catalog.stores import keyed_calls as store
 from exchange.hub import Hub
 from exchange.sharing import clock
 from exchange.sharing.usage import Use, count_uses
-from schemas.errors import Denied
+from schemas.errors import Denied, StorageError
 from schemas.grants import Grant
 from schemas.rules.book import book
 
@@ -67,7 +68,8 @@ def count(hub: Hub, use: Use) -> None:
         if due:
             state.uses_since = now
     if due:
-        flush(hub)
+        with suppress(StorageError):  # kept, and written with the next: the call itself is answered
+            flush(hub)
 
 
 def flush(hub: Hub) -> None:
@@ -82,8 +84,13 @@ def flush(hub: Hub) -> None:
             each.grant, each.way, held.calls + each.calls, held.keys + each.keys, held.rows + each.rows
         )
     if summed:
-        with hub.transaction() as connection:
-            count_uses(connection, hub, [summed[name] for name in sorted(summed)])
+        try:
+            with hub.transaction() as connection:
+                count_uses(connection, hub, [summed[name] for name in sorted(summed)])
+        except StorageError:
+            with state.lock:
+                state.uses = [*summed.values(), *state.uses]
+            raise
     if monotonic() - state.swept_at >= _SWEPT_SECONDS:
         state.swept_at = monotonic()
         drop_kept(hub)

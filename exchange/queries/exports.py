@@ -18,7 +18,7 @@ from exchange.hub import Hub
 from exchange.queries import results, running
 from exchange.queries.approval import ExportView, number_of, own_export, preview_text
 from exchange.queries.approval import view as view_export
-from exchange.queries.formats import FORMATS, MEDIA_TYPES, Format, Seal, write
+from exchange.queries.formats import FORMATS, MEDIA_TYPES, MOST_SHEET_ROWS, Format, Seal, write
 from exchange.queries.grounds import still_binds
 from exchange.queries.views import causes_of, seal_text
 from exchange.sharing.usage import Use, count_uses
@@ -50,6 +50,8 @@ def export(hub: Hub, actor: Actor, query_id: str, kind: str, reason: str = "") -
     if kind not in FORMATS:
         raise InputError("没有这种导出格式", "、".join(FORMATS), "请改正格式", code="EXPORT_FORMAT")
     stored = running.readable_recorded(hub, actor, query_id, "query.export")
+    if kind == "xlsx" and (stored.rows or 0) > MOST_SHEET_ROWS:  # said before anybody agrees to it
+        raise InputError(f"xlsx最多{MOST_SHEET_ROWS}行", "", "请改用 CSV 或 Parquet", code="OUTPUT_ROWS")
     causes = causes_of(stored)
     if causes and len(reason.strip()) < _SHORTEST:
         raise InputError("没有写明导出理由", f"不少于{_SHORTEST}字", "；".join(causes), code="REASON")

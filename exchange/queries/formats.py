@@ -29,7 +29,7 @@ MEDIA_TYPES: dict[Format, str] = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 MARK_BITS = 64
-_MOST_SHEET_ROWS, _MOST_TEXT = 200_000, 32_767
+MOST_SHEET_ROWS, _MOST_TEXT = 200_000, 32_767
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def _xlsx(schema: pa.Schema, batches: Iterable[pa.RecordBatch], seal: Seal) -> I
     for batch in batches:
         for row in _rows(batch):
             line += 1
-            if line > _MOST_SHEET_ROWS:
-                raise InputError(f"xlsx最多{_MOST_SHEET_ROWS}行", "", "请改用 CSV 或 Parquet", code="OUTPUT_ROWS")
+            if line > MOST_SHEET_ROWS:
+                raise InputError(f"xlsx最多{MOST_SHEET_ROWS}行", "", "请改用 CSV 或 Parquet", code="OUTPUT_ROWS")
             _sheet_row(sheet, line, row, as_text)
     sheet.write_string(line + 1, 0, seal.words)
     book.close()

@@ -99,6 +99,13 @@ def check_mapping(document: Mapping[str, Any], operation: Operation, mapped: Map
     named = {name for name in mapped.keys if name in known}
     if named and not any(known[name].subject or name in entry.row_key for name in named):
         found.append(_wrong("参数", "没有按主体标识或主键查询", "至少一个参数对应到主体标识或主键数据项"))
+    # Without them nobody can tell whether a row is that of who was asked for.
+    absent = {name for name in named if known[name].subject or name in entry.row_key} - set(mapped.items)
+    if absent:
+        titles = "、".join(sorted(known[name].title for name in absent))
+        found.append(
+            _wrong("响应", f"响应没有对应查询所用的数据项：{titles}", "请对应返回记录中的该数据项，以核对是否本人")
+        )
     return found
 
 

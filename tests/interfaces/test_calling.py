@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
-from exchange.interfaces import attaching, calling, testing
+from exchange.interfaces import attaching, calling, sending, testing
 from exchange.keyed.why import MachineActor, Why
 from exchange.sharing import freezes
 from schemas.errors import Busy, Denied, HubError, IdentifierError, InputError, SchemaDrift, SourceDown, StateError
 from schemas.grants import Predicate, Quota, RowFilter
+from schemas.openapi.operations import Parameter
 from tests.exchange.conftest import ADMIN
 from tests.exchange.small_city import citizen_id
 from tests.interfaces.conftest import ASKER, DATASET, EDITOR, STATES, grant
@@ -255,6 +256,29 @@ def test_failures_suspend_and_a_probe_brings_it_back(open_city, provider):
     assert open_tasks(open_city) == 0
 
 
+def test_what_its_provider_stopped_no_failing_test_reopens(open_city, provider):
+    """While the provider's own reason stands, a test that fails leaves it as it is and no probe goes out."""
+    testing.suspend(open_city, EDITOR, DATASET, "系统检修，暂停三天")
+    provider.behave = lambda key: raw("", status=500)
+    testing.run_test(open_city, EDITOR, DATASET)
+    open_city.clock.forward(minutes=5)
+    calls = len(provider.seen)
+    with pytest.raises(SourceDown, match="系统检修"):
+        ask(open_city)
+    assert len(provider.seen) == calls
+
+
+def test_a_day_of_a_grant_is_one_account(city, provider):
+    """Calls of interfaces and calls by key take from the same keys of the day."""
+    grant(city, quota=Quota(keys_a_day=2))
+    ask(city)
+    with city.transaction() as connection:
+        connection.execute(text("update hub.key_days set keys = keys + 1"))  # as a look-up does
+    with pytest.raises(Denied, match="GRANT_QUOTA"):
+        ask(city)
+    assert len(provider.seen) == 1
+
+
 def open_tasks(hub):
     """Counts the open tasks about a suspension."""
     with hub.transaction() as connection:
@@ -323,3 +347,9 @@ def test_a_wrong_key_names_no_value(open_city):
     with pytest.raises(IdentifierError) as refused:
         ask(open_city, key="620402196001019999")
     assert "620402" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("text_", "sent"), [("-5", -5), ("--5", "--5"), ("²", "²"), ("true", "true")])
+def test_a_body_s_integer_is_one_or_a_text(text_, sent):
+    """What is no integer goes as it is: the provider says so, and no place among the calls is lost."""
+    assert sending._typed(Parameter("n", "body", required=True, types=frozenset({"integer"})), text_) == sent

@@ -185,6 +185,9 @@ def test_oauth2_through_the_hub(city, system, provider):
     attaching.connect(city, EDITOR, DATASET, Connection(system[1], "oauth2", "hub", CLIENT_SECRET, token_url))
     asked = {"citizen_id": citizen_id(3)}
     assert len(calling.call(city, ASKER, DATASET, asked, Why("basis", case_no="BJ-1")).rows) == 1
+    moved = Connection(system[1], "oauth2", "hub", None, token_url.replace("/token", "/elsewhere"))
+    with pytest.raises(InputError, match="INTERFACE_SECRET"):  # what is held goes to no other host
+        attaching.connect(city, EDITOR, DATASET, moved)
     provider.accepts = {"authorization": "Bearer nobody"}
     assert len(calling.call(city, ASKER, DATASET, asked, Why("basis", case_no="BJ-1")).rows) == 1
 
