@@ -68,12 +68,6 @@ def find(connection: Connection, number: str) -> StoredGrant | None:
     return None if row is None else StoredGrant(**row._asdict())
 
 
-def find_locked(connection: Connection, number: str) -> StoredGrant | None:
-    """Finds a grant and keeps others from changing it until the transaction ends."""
-    row = connection.execute(select(grants).where(grants.c.number == number).with_for_update()).one_or_none()
-    return None if row is None else StoredGrant(**row._asdict())
-
-
 def of_request(connection: Connection, request: str) -> StoredGrant | None:
     """Finds the grant that a request made."""
     row = connection.execute(select(grants).where(grants.c.request == request)).one_or_none()

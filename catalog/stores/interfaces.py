@@ -79,9 +79,3 @@ def begin(connection: Connection, dataset: str, description: str, by: str, now: 
 def change(connection: Connection, dataset: str, **values: Any) -> None:
     """Changes an interface."""
     connection.execute(update(interfaces).where(interfaces.c.dataset == dataset).values(**values))
-
-
-def in_use(connection: Connection) -> frozenset[str]:
-    """Names the datasets whose interface has passed review."""
-    query = select(interfaces.c.dataset).where(interfaces.c.state == "active")
-    return frozenset(connection.execute(query).scalars())

@@ -150,12 +150,6 @@ def mark_disputed(connection: Connection, dataset: str, key_hash: bytes, referen
     connection.execute(insert(row_disputes).values(**values).on_conflict_do_nothing())
 
 
-def clear_dispute(connection: Connection, dataset: str, key_hash: bytes) -> None:
-    """Takes a mark away."""
-    where = (row_disputes.c.dataset == dataset, row_disputes.c.key_hash == key_hash)
-    connection.execute(delete(row_disputes).where(*where))
-
-
 def add_interests(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     """Records interest in keys; returns how many are new."""
     statement = insert(key_interests).on_conflict_do_nothing().returning(key_interests.c.key_hash)

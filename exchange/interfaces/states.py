@@ -1,7 +1,7 @@
 """The states of an interface, what still lacks before its review, and how its provider sees it. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -194,8 +194,3 @@ _SHOWN = (
     "token_url", "secret_at", "test", "tested_at", "suspended_code", "suspended_says", "suspended_at", "retry_at",
     "failures", "submitted_by", "reviewed_by", "opinion",
 )  # fmt: skip
-
-
-def finding_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Returns findings as JSON values."""
-    return [asdict(finding) for finding in findings]

@@ -1,6 +1,6 @@
 """The life of a request for sharing as data: which command, from which stage, by which role, to which stage.
 
-Where a command has several targets, `docs/sharing.md` says by which rule one is taken; exchange/sharing/routes.py takes
+Where a command has several targets, `docs/sharing.md` says by which rule one is taken; exchange/sharing/grounds.py takes
 it. A decision is made in a department's name, so the machine's own administrator gives no command.
 """
 
@@ -75,7 +75,7 @@ IN_USE = frozenset({Stage.SUPPLY, Stage.ACTIVE})
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One row. `grants` makes the grant; `ends` ends it; `narrows` may bring narrower terms."""
+    """One row. `grants` makes the grant; `narrows` may bring narrower terms."""
 
     name: str
     title: str
@@ -85,7 +85,6 @@ class Command:
     reason: bool = False
     narrows: bool = False
     grants: bool = False
-    ends: bool = False
     danger: bool = False
 
     @property
@@ -145,13 +144,13 @@ COMMANDS: dict[str, Command] = {
         Command("decide_refuse", "登记决定：不共享", "authority", _of(Stage.DECISION), (Stage.CLOSED,), reason=True,
                 danger=True),
         Command("drop_dispute", "撤回争议", "consumer", DISPUTES, (Stage.CLOSED,), danger=True),
-        Command("give_back", "交回授权", "consumer", IN_USE, (Stage.REVOKED,), ends=True, danger=True),
-        Command("revoke", "收回授权", "provider", IN_USE, (Stage.REVOKED,), reason=True, ends=True, danger=True),
-        Command("revoke_by_authority", "收回授权", "authority", IN_USE, (Stage.REVOKED,), reason=True, ends=True,
+        Command("give_back", "交回授权", "consumer", IN_USE, (Stage.REVOKED,), danger=True),
+        Command("revoke", "收回授权", "provider", IN_USE, (Stage.REVOKED,), reason=True, danger=True),
+        Command("revoke_by_authority", "收回授权", "authority", IN_USE, (Stage.REVOKED,), reason=True,
                 danger=True),
         Command("served", "已开始提供", "hub", _of(Stage.SUPPLY), (Stage.ACTIVE,)),
-        Command("expire", "到期", "hub", IN_USE, (Stage.EXPIRED,), ends=True),
-        Command("end_with_entry", "目录条目撤销，授权终止", "hub", IN_USE, (Stage.REVOKED,), ends=True),
+        Command("expire", "到期", "hub", IN_USE, (Stage.EXPIRED,)),
+        Command("end_with_entry", "目录条目撤销，授权终止", "hub", IN_USE, (Stage.REVOKED,)),
     )
 }  # fmt: skip
 

@@ -16,11 +16,11 @@ from portal.calling import address_of, caller
 from portal.desk import Desk, hub_of
 from portal.routes import DECLARED, Download, plain
 from portal.service import ERRORS, PREFIX, Api
+from portal.tables import WORKBOOK
 from schemas.errors import InputError
 
 api = Api("批量核验与凭证", who=caller)
 router = api.router
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 api.get("/batches", batch.list_batches, key="id")
 api.get("/slips", slips.list_slips, key="number")
@@ -78,7 +78,7 @@ def compared(
 def result(desk: _Who, job: str) -> Response:
     """Hands out a result within its day, to who made it."""
     name, content = batch.result(desk.hub, desk.actor, job)
-    return Download(name, content, XLSX).response()
+    return Download(name, content, WORKBOOK).response()
 
 
 @router.get("/slips/confirm", tags=[api.tag], responses=ERRORS, operation_id="slip_confirm")

@@ -12,12 +12,12 @@ from exchange.keyed.clients import CLIENT_WAYS, NewClient
 from exchange.keyed.why import Why
 from portal.desk import Desk
 from portal.routes import Download, Go, Pages
+from portal.tables import WORKBOOK
 from schemas.errors import HubError
 from schemas.grants import WAYS
 
 pages = Pages()
 router = pages.router
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _Short = Annotated[str, Form(max_length=200)]
 _Long = Annotated[str, Form(max_length=2000)]
 _ACTS = {
@@ -159,4 +159,4 @@ def run(
 def result(desk: Desk, job: str) -> Download:
     """Hands out a result."""
     name, content = batch.result(desk.hub, desk.actor, job)
-    return Download(name, content, _XLSX)
+    return Download(name, content, WORKBOOK)

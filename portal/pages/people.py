@@ -10,11 +10,11 @@ from exchange.people import NewPerson
 from exchange.role_rules import ROLES, gives
 from portal.desk import Desk
 from portal.routes import Download, Go, Pages
+from portal.tables import WORKBOOK
 from schemas.errors import HubError, InputError
 
 pages = Pages()
 router = pages.router
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _Text = Annotated[str, Form(max_length=200)]
 
 
@@ -68,7 +68,7 @@ def ask_workbook(desk: Desk) -> dict[str, Any]:
 @pages.get("/people/template", action="person.import", title="部门与人员模板", template="people_import.html")
 def template(desk: Desk) -> Download:
     """Hands out the empty workbook."""
-    return Download("部门与人员.xlsx", people_workbook.template(), _XLSX)
+    return Download("部门与人员.xlsx", people_workbook.template(), WORKBOOK)
 
 
 @pages.post("/people/import", action="person.import")

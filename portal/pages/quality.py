@@ -8,10 +8,10 @@ from exchange import conformance, quality_scores
 from portal.charts import Point, lines
 from portal.desk import Desk
 from portal.routes import Download, Pages
+from portal.tables import WORKBOOK
 
 pages = Pages()
 router = pages.router
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _GOOD, _FAIR = 90, 60
 
 
@@ -38,7 +38,7 @@ def report(
 ) -> Download:
     """Hands out the conformance report of a department or a batch."""
     found = conformance.report(desk.hub, desk.actor, department, run)
-    return Download(found.name, conformance.as_workbook(found), _XLSX)
+    return Download(found.name, conformance.as_workbook(found), WORKBOOK)
 
 
 @pages.get("/quality/{dataset}", action="quality.entry", title="质量", template="quality_entry.html")

@@ -7,11 +7,11 @@ from fastapi import File, UploadFile
 from exchange import survey
 from portal.desk import Desk
 from portal.routes import Download, Go, Pages
+from portal.tables import WORKBOOK
 from schemas.errors import HubError
 
 pages = Pages()
 router = pages.router
-_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @pages.get("/systems", action="system.list", title="信息系统", template="systems.html")
@@ -29,14 +29,14 @@ def _page(desk: Desk, **facts: Any) -> dict[str, Any]:
 def template(desk: Desk) -> Download:
     """Hands out the survey template."""
     made = survey.survey_template(desk.hub, desk.actor)
-    return Download(made.name, made.content, _WORKBOOK)
+    return Download(made.name, made.content, WORKBOOK)
 
 
 @pages.get("/systems/report", action="system.report", title="未编目信息系统", template="systems.html")
 def report(desk: Desk) -> Any:
     """Hands out the systems that no entry comes from."""
     made = survey.systems_without_entries(desk.hub, desk.actor)
-    return Download(made.name, made.content, _WORKBOOK)
+    return Download(made.name, made.content, WORKBOOK)
 
 
 @pages.post("/systems/import", action="system.import")

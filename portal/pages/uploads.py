@@ -7,11 +7,11 @@ from fastapi import File, Form, UploadFile
 from exchange import uploads
 from portal.desk import Desk
 from portal.routes import Download, Go, Pages
+from portal.tables import WORKBOOK
 from schemas.errors import HubError, NotFound
 
 pages = Pages()
 router = pages.router
-_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _RUN_STATES = {
     "published": "已发布",
     "held": "暂缓发布",
@@ -32,7 +32,7 @@ def listed(desk: Desk) -> dict[str, Any]:
 def template(desk: Desk, dataset: str) -> Download:
     """Hands out the data template."""
     made = uploads.data_template(desk.hub, desk.actor, dataset)
-    return Download(made.name, made.content, _WORKBOOK)
+    return Download(made.name, made.content, WORKBOOK)
 
 
 @pages.get("/uploads/new/{dataset}", action="upload.list", title="上传数据", template="upload_new.html")
