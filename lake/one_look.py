@@ -9,10 +9,17 @@ import pyarrow as pa
 from sqlalchemy import ARRAY, Connection, LargeBinary, Select, any_, bindparam, false, func, or_, select
 
 from lake.disclosure import Disclosure
-from lake.keyed import Asked
 from lake.layout import subject_column
 from lake.serving import qualified, served_schema, served_table, table_name
 from schemas.errors import StateError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One reading of a key: its hash, for the subject items that can hold it."""
+
+    key_hash: bytes
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from exchange.keyed.why import Ground, MachineActor, Why, caller_of, checked, re
 from exchange.sharing import clock
 from exchange.sharing.usage import Use
 from exchange.subjects import Candidate, candidates
-from lake.keyed import Asked
+from lake.one_look import Asked
 from schemas.errors import Busy, Denied, IdentifierError, InputError, StateError, StorageError
 from schemas.grants import Grant, Way
 from schemas.rules.book import book

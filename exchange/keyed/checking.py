@@ -12,9 +12,8 @@ from exchange.keyed.calls import Call, outdated
 from exchange.keyed.matching import Matcher, differing
 from exchange.sharing import clock
 from exchange.subjects import Candidate
-from lake.keyed import Asked
 from lake.layout import subject_column
-from lake.one_look import served_of_many
+from lake.one_look import Asked, served_of_many
 from schemas.errors import IdentifierError
 from schemas.rules.book import book
 

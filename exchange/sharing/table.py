@@ -1,7 +1,7 @@
 """The life of a request for sharing as data: which command, from which stage, by which role, to which stage.
 
-Where a command has several targets, `docs/sharing.md` says by which rule one is taken; exchange/sharing/grounds.py takes
-it. A decision is made in a department's name, so the machine's own administrator gives no command.
+Where a command has several targets, `docs/sharing.md` says by which rule one is taken; exchange/sharing/grounds.py
+takes it. A decision is made in a department's name, so the machine's own administrator gives no command.
 """
 
 from dataclasses import dataclass

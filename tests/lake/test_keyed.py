@@ -1,11 +1,13 @@
 """Look-up by subject under a grant, from a real PostgreSQL: the granted rows of the subject, masked as granted."""
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pytest
 
 from lake.disclosure import Disclosure
-from lake.keyed import Asked, granted_rows_of, reveal_rows
 from lake.layout import Layout
+from lake.one_look import Asked, served_in_one_look
 from schemas.errors import StateError
 from schemas.grants import GrantedItem, Predicate, RowFilter
 from tests.lake.granted import grant, plain
@@ -31,11 +33,21 @@ def served(tmp_path, duck, empty_database_url):
     found.engine.dispose()
 
 
-def look(served, plan, number, items):
-    """Looks a number up."""
+@dataclass(frozen=True)
+class Looked:
+    """The granted rows of a look-up: as they may leave, and at rest."""
+
+    values: pa.RecordBatch
+    at_rest: pa.RecordBatch
+
+
+def look(served, plan, number, items, **limits):
+    """Looks a number up, as the operations by key do."""
     asked = [Asked(CODER.lookup_hash("111", number), (item,)) for item in items]
     with served.engine.connect() as connection:
-        return granted_rows_of(served.serving, connection, plan, CODER, asked)
+        found = served_in_one_look(connection, plan, asked, **limits)
+    granted = plan.granted_rows(found.rows, CODER)
+    return Looked(plan.opened(granted, CODER), granted)
 
 
 NUMBER = marriage(1)["first_id"]
@@ -55,6 +67,14 @@ def test_the_granted_rows_of_a_subject_masked_as_granted(served):
     assert found.values.schema.field("first_id").metadata == {b"masked": b"internal"}
     assert found.values.schema.field("certificate_no").metadata is None
     assert found.at_rest.column("version").to_pylist() == [1, 1]
+
+
+def test_more_rows_than_a_look_up_gives_are_no_answer(served):
+    """A part of the rows, and any part, would say that the rest is not there."""
+    plan = plan_of(plain("certificate_no"))
+    assert look(served, plan, NUMBER, ["first_id", "second_id"], limit=2).values.num_rows == 2
+    with pytest.raises(StateError, match="LOOKUP_ROWS"):
+        look(served, plan, NUMBER, ["first_id", "second_id"], limit=1)
 
 
 def test_roles_that_are_not_granted_find_nothing(served):
@@ -87,7 +107,7 @@ def test_what_may_not_leave_is_no_name_of_the_plan():
     for name in ("first_id", "second_id", "sealed"):
         with pytest.raises(KeyError):
             plan.reveal(batch, CODER, [name])
-    assert reveal_rows(batch, plan, CODER).values.to_pylist() == [{"registered": marriage(1)["registered"]}]
+    assert plan.reveal(batch, CODER).to_pylist() == [{"registered": marriage(1)["registered"]}]
 
 
 @pytest.mark.parametrize(
