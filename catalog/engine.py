@@ -8,12 +8,17 @@ from sqlalchemy.engine import URL, make_url
 KEPT = 16
 
 
-def make_engine(url: str, *, pool_size: int = KEPT) -> Engine:
-    """Opens an engine on psycopg; statements of one transaction see one time zone, UTC."""
+def make_engine(url: str, *, pool_size: int = KEPT, each_alone: bool = False) -> Engine:
+    """Opens an engine on psycopg; statements of one transaction see one time zone, UTC.
+
+    `each_alone`: every statement is a transaction of its own, and a connection is not asked first whether it lives:
+    that costs a call by key more than its rows. Who uses it tries again once (exchange/keyed/calls.py).
+    """
     return create_engine(
         with_driver(url),
+        isolation_level="AUTOCOMMIT" if each_alone else None,
         pool_size=pool_size,
-        pool_pre_ping=True,
+        pool_pre_ping=not each_alone,
         pool_use_lifo=True,
         connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
         hide_parameters=True,

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -36,6 +35,8 @@ class Hub:
     settings: Settings
     database_url: str = field(repr=False)
     engine: Engine
+    #: For single statements: each is a transaction of its own.
+    statement_engine: Engine
     crypto: Crypto
     clock: Clock
     faults: Faults
@@ -62,17 +63,14 @@ class Hub:
     def statements(self) -> Iterator[Connection]:
         """Opens a connection on which each statement is a transaction of its own; raises StorageError.
 
-        Two journeys to the server fewer than `transaction`, for an act that is one statement.
+        Three journeys to the server fewer than `transaction`, for an act that is one statement and may be tried again:
+        a connection that the server has dropped meanwhile shows with the statement alone.
         """
         try:
-            with self._each_alone.connect() as connection:
+            with self.statement_engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
             raise database_failure(error) from None
-
-    @cached_property
-    def _each_alone(self) -> Engine:
-        return self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
@@ -90,10 +88,10 @@ def open_hub(settings: Settings | None = None, clock: Clock | None = None) -> It
         )
     crypto = Crypto(chosen.crypto_suite, KeyRing(chosen.key_file, clock.now()))
     url = chosen.database_url.get_secret_value() if chosen.database_url else find_database(chosen)
-    engine = make_engine(url)
+    engine, statement_engine = make_engine(url), make_engine(url, each_alone=True)
     try:
         _migrate(engine, url)
-        hub = Hub(chosen, url, engine, crypto, clock, read_faults(chosen.fault))
+        hub = Hub(chosen, url, engine, statement_engine, crypto, clock, read_faults(chosen.fault))
         try:
             yield hub
         finally:
@@ -101,6 +99,7 @@ def open_hub(settings: Settings | None = None, clock: Clock | None = None) -> It
                 with suppress(HubError):  # what is raised from the block matters more
                     close()
     finally:
+        statement_engine.dispose()
         engine.dispose()
 
 

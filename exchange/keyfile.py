@@ -64,6 +64,9 @@ class KeyRing(Sequence[RootKey]):
     def __getitem__(self, at: int | slice) -> RootKey | Sequence[RootKey]:
         return self._current()[at]
 
+    def __iter__(self) -> Iterator[RootKey]:
+        return iter(self._current())
+
     def __len__(self) -> int:
         return len(self._current())
 

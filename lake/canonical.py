@@ -6,6 +6,7 @@ and either the value itself (fixed width) or its length; two rows of one type li
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from schemas.errors import SealBroken
 
 Bytes = npt.NDArray[np.uint8]
 _EMPTY = pa.scalar(b"", pa.large_binary())
+#: Rows of a look-up.
+_FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class _Form:
     carrier: pa.DataType
 
 
+@lru_cache(maxsize=64)
 def _form(kind: pa.DataType) -> _Form:  # noqa: PLR0911 - one line a type reads best
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _Form(1, None, kind)
@@ -70,6 +74,8 @@ def pack(columns: Sequence[pa.Array], rows: int, prefix: bytes = b"") -> pa.Larg
 
 def unpack(packed: Sequence[bytes], kinds: Sequence[pa.DataType]) -> list[pa.Array]:
     """Returns the columns of packed rows (without prefix); raises SealBroken when the bytes are not of these types."""
+    if len(packed) <= _FEW:
+        return _unpack_few(packed, kinds)
     rows = len(packed)
     lengths = np.fromiter(map(len, packed), np.int64, rows)
     starts = np.zeros(rows, np.int64)
@@ -97,6 +103,49 @@ def unpack(packed: Sequence[bytes], kinds: Sequence[pa.DataType]) -> list[pa.Arr
     if not np.array_equal(cursor, starts + lengths):
         raise _foreign()
     return columns
+
+
+def _unpack_few(packed: Sequence[bytes], kinds: Sequence[pa.DataType]) -> list[pa.Array]:
+    """Does the same row by row: for one row in a tenth of the time that the calls over arrays take."""
+    forms = [_form(kind) for kind in kinds]
+    width = sum(1 + (4 if form.width is None else form.width) for form in forms)
+    cells: list[list[bytes | None]] = [[] for _ in forms]
+    for row in packed:
+        at, cursor = 0, width
+        if len(row) < width:
+            raise _foreign()
+        for form, column in zip(forms, cells, strict=True):
+            if row[at] not in (0, form.tag):
+                raise _foreign()
+            end = at + 1 + (4 if form.width is None else form.width)
+            value = row[at + 1 : end]
+            if form.width is None:
+                begin, cursor = cursor, cursor + int.from_bytes(value, "big")
+                value = row[begin:cursor]
+            column.append(value if row[at] else None)
+            at = end
+        if cursor != len(row):
+            raise _foreign()
+    return [_few(column, kind, form) for column, kind, form in zip(cells, kinds, forms, strict=True)]
+
+
+def _few(values: list[bytes | None], kind: pa.DataType, form: _Form) -> pa.Array:
+    if form.tag == 3:
+        return pa.array([None if value is None else _texts(value) for value in values], kind)
+    if form.width is None:
+        return pa.array(values, pa.large_binary()).cast(kind)
+    raw = b"".join(bytes(form.width) if value is None else value for value in values)
+    return _read_fixed(np.frombuffer(raw, np.uint8), np.array([v is not None for v in values], bool), kind, form)
+
+
+def _texts(raw: bytes) -> list[str | None]:
+    texts: list[str | None] = []
+    position = 0
+    while position < len(raw):
+        size = int.from_bytes(raw[position + 1 : position + 5], "big")
+        texts.append(raw[position + 5 : position + 5 + size].decode() if raw[position] else None)
+        position += 5 + size
+    return texts
 
 
 def _foreign() -> SealBroken:
@@ -179,13 +228,7 @@ def _read_variable(data: Bytes, cursor: Any, sizes: Any, present: Any, kind: pa.
 
 def _read_lists(value: Bytes, offsets: Any, present: Any) -> pa.ListArray:
     # Lists are short and rare (flags, several holders), so they are walked one by one.
-    raw, out = value.tobytes(), []
-    for at, end, there in zip(offsets[:-1].tolist(), offsets[1:].tolist(), present.tolist(), strict=True):
-        texts: list[str | None] = []
-        position = at
-        while position < end:
-            size = int.from_bytes(raw[position + 1 : position + 5], "big")
-            texts.append(raw[position + 5 : position + 5 + size].decode() if raw[position] else None)
-            position += 5 + size
-        out.append(texts if there else None)
+    raw = value.tobytes()
+    spans = zip(offsets[:-1].tolist(), offsets[1:].tolist(), present.tolist(), strict=True)
+    out = [_texts(raw[at:end]) if there else None for at, end, there in spans]
     return pa.array(out, pa.list_(pa.string()))

@@ -118,11 +118,14 @@ class Disclosure:
 
     def schema(self, names: Sequence[str] | None = None) -> pa.Schema:
         """Returns the columns that leave; a masked one says so in its metadata."""
-        fields = []
-        for name in self.readable if names is None else names:
-            item = self.readable[name]
-            fields.append(pa.field(name, item.type, metadata={"masked": PROFILE} if item.mask else None))
-        return pa.schema(fields)
+        return pa.schema([self._fields[name] for name in (self.readable if names is None else names)])
+
+    @cached_property
+    def _fields(self) -> Mapping[str, pa.Field]:
+        return {
+            name: pa.field(name, item.type, metadata={"masked": PROFILE} if item.mask else None)
+            for name, item in self.readable.items()
+        }
 
     def at_rest(self, names: Collection[str]) -> list[str]:
         """Lists the columns of the lake table to read for these items and hash columns, and for the row filter."""

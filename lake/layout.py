@@ -106,17 +106,17 @@ class Layout:
         listed = [[c.name, str(c.type)] for c in self.sealed]
         return hashlib.sha256(json.dumps(listed).encode()).digest()[:16]
 
-    @property
+    @cached_property
     def plain(self) -> tuple[Column, ...]:
         """The items that rest in plain."""
         return tuple(column for column in self.columns if not column.sealed)
 
-    @property
+    @cached_property
     def sealed(self) -> tuple[Column, ...]:
         """The items inside the sealed value, sorted by name as they lie there."""
         return tuple(sorted((column for column in self.columns if column.sealed), key=lambda column: column.name))
 
-    @property
+    @cached_property
     def subjects(self) -> tuple[Column, ...]:
         """The items that hold a subject key."""
         return tuple(column for column in self.columns if column.subject)
@@ -142,6 +142,12 @@ class Layout:
     def changes_schema(self) -> pa.Schema:
         """The columns of the change table: the table's, `op` and `version`."""
         return self.table_schema.append(pa.field("op", pa.string())).append(pa.field("version", pa.int64()))
+
+    @cached_property
+    def served_schema(self) -> pa.Schema:
+        """The columns of the serving table: the lake table's but `digest`, `version` and `stale_since`."""
+        fields = [field for field in self.table_schema if field.name != DIGEST.name]
+        return pa.schema([*fields, pa.field("version", pa.int64()), pa.field("stale_since", INSTANT)])
 
     @property
     def _subject_fields(self) -> list[pa.Field]:

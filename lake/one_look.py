@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Connection, LargeBinary, Select, any_, bindparam, 
 
 from lake.disclosure import Disclosure
 from lake.layout import subject_column
-from lake.serving import qualified, served_schema, served_table, table_name
+from lake.serving import qualified, served_table, table_name
 from schemas.errors import StateError
 
 
@@ -36,7 +36,7 @@ def served_in_one_look(connection: Connection, plan: Disclosure, asked: Sequence
     Raises StateError for more rows than `limit`.
     The rows are good only when the comment is that under which the plan was built (`state_of`).
     """
-    schema = _schema(plan.layout)
+    schema = plan.layout.served_schema
     wanted = [
         (subject_column(item), each.key_hash) for each in asked for item in each.items if item in plan.lookup_items
     ]
@@ -49,9 +49,6 @@ def served_in_one_look(connection: Connection, plan: Disclosure, asked: Sequence
         )
     found = [row[1:] for row in rows if row[1] is not None]
     return Found(_batch(found, schema), rows[0].word if rows else None)
-
-
-_schema = lru_cache(maxsize=256)(served_schema)
 
 
 @lru_cache(maxsize=256)
@@ -82,7 +79,7 @@ def comment_of(connection: Connection, dataset: str) -> str | None:
 
 def served_of_many(connection: Connection, plan: Disclosure, asked: Sequence[Asked]) -> Found:
     """Finds the rows of many subjects; a row that several of them stand in comes once."""
-    schema = _schema(plan.layout)
+    schema = plan.layout.served_schema
     hashes: dict[str, list[bytes]] = {}
     for each in asked:
         for item in each.items:

@@ -23,7 +23,7 @@ from sqlalchemy.engine import make_url
 from lake import points
 from lake.changeset import KEPT
 from lake.duck import quoted
-from lake.layout import INSTANT, Layout, subject_column
+from lake.layout import Layout, subject_column
 from lake.places import read_json, storing
 from lake.publish import change_batches
 from lake.staging import Staging
@@ -119,15 +119,15 @@ class Serving:
         subjects = [item.name for item in state.layout.subjects]
         wanted = [subject_column(name) for name in (subjects if items is None else items) if name in subjects]
         if not wanted:
-            return served_schema(state.layout).empty_table()
-        served = served_table(table_name(dataset), [*served_schema(state.layout).names])
+            return state.layout.served_schema.empty_table()
+        served = served_table(table_name(dataset), [*state.layout.served_schema.names])
         where = or_(*(served.c[name] == key_hash for name in wanted))
         return _fetch(connection, served, where, state.layout, limit)
 
     def lookup_row(self, connection: Connection, dataset: str, key_hash: bytes) -> pa.Table:
         """Returns the row with this row key, 0 or 1."""
         state = self._known(connection, dataset)
-        served = served_table(table_name(dataset), [*served_schema(state.layout).names])
+        served = served_table(table_name(dataset), [*state.layout.served_schema.names])
         return _fetch(connection, served, served.c.key_hash == key_hash, state.layout, 1)
 
     def state(self, connection: Connection, dataset: str) -> State | None:
@@ -190,7 +190,7 @@ class _Loader:
     def _load(self, layout: Layout) -> str:
         side = side_name(self._dataset, self._run, "load")
         self._create(side, layout, "version bigint, stale_since timestamptz")
-        columns = [name for name in served_schema(layout).names if name not in ("version", "stale_since")]
+        columns = [name for name in layout.served_schema.names if name not in ("version", "stale_since")]
         schema = pa.schema([*map(layout.table_schema.field, columns), pa.field("version", pa.int64())])
         self._ingest(side, schema, _numbered(self._lake.read(columns=columns), schema, self._version))
         self._run_sql("SET maintenance_work_mem = '256MB'")
@@ -203,7 +203,7 @@ class _Loader:
     def _changes(self, layout: Layout) -> str:
         side = side_name(self._dataset, self._run, "change")
         self._create(side, layout, "op text")
-        columns = [name for name in served_schema(layout).names if name not in ("version", "stale_since")]
+        columns = [name for name in layout.served_schema.names if name not in ("version", "stale_since")]
         schema = pa.schema([layout.changes_schema.field(name) for name in [*columns, "op"]])
         tables = change_batches(self._staging, layout, self._version)
         batches = (batch for part in tables for batch in part.select(schema.names).to_batches(50_000))
@@ -323,12 +323,6 @@ def state_of(comment: str | None) -> State | None:
     return State(int(body["version"]), Layout.from_text(body["layout"]))
 
 
-def served_schema(layout: Layout) -> pa.Schema:
-    """Returns the columns of a serving table."""
-    fields = [field for field in layout.table_schema if field.name != "digest"]
-    return pa.schema([*fields, pa.field("version", pa.int64()), pa.field("stale_since", INSTANT)])
-
-
 def _numbered(batches: Iterator[pa.RecordBatch], schema: pa.Schema, version: int) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         versions = pa.array(np.full(batch.num_rows, version), pa.int64())
@@ -337,7 +331,7 @@ def _numbered(batches: Iterator[pa.RecordBatch], schema: pa.Schema, version: int
 
 def _fetch(connection: Connection, served: TableClause, where: Any, layout: Layout, limit: int) -> pa.Table:
     found = connection.execute(select(*served.c).where(where).limit(limit)).all()
-    schema = served_schema(layout)
+    schema = layout.served_schema
     columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
     return pa.table(
         [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
@@ -358,7 +352,7 @@ def _swap(connection: Connection, name: str, prepared: Prepared) -> None:
 
 def _change(connection: Connection, name: str, prepared: Prepared, version: int) -> bool:
     assert prepared.layout is not None and prepared.rows is not None  # noqa: S101 - kind `changes` has both
-    names = [column for column in served_schema(prepared.layout).names if column not in ("version", "stale_since")]
+    names = [column for column in prepared.layout.served_schema.names if column not in ("version", "stale_since")]
     served, side = served_table(name, [*names, "version", "stale_since"]), served_table(prepared.rows, [*names, "op"])
     same = served.c.key_hash == side.c.key_hash
     deleted = connection.execute(served.delete().where(same, side.c.op == "delete")).rowcount

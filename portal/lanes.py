@@ -5,7 +5,7 @@ between any two of its steps, and a long page among them holds up a window. Thre
 served 234 (python -m benchmarks.bench_keyed, two cores); one would let a long list hold up every window.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -26,6 +26,14 @@ class Lane:
         if self._limiter is None:
             self._limiter = CapacityLimiter(self._threads)
         return await to_thread.run_sync(partial(function, *args, **values), limiter=self._limiter)
+
+    def endpoint(self, function: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+        """Returns the function as a coroutine function that runs on the lane; its values come by name."""
+
+        async def endpoint(**values: Any) -> T:
+            return await self.run(function, **values)
+
+        return endpoint
 
 
 KEYED = Lane(3)

@@ -19,6 +19,7 @@ from fastapi.encoders import jsonable_encoder
 from portal.desk import COOKIE, Desk, hub_of, session_of
 from portal.lanes import Lane
 from portal.routes import DECLARED, Download, SignInFirst, plain
+from portal.short_route import Reading, ShortRoute
 from schemas.errors import Denied
 
 PREFIX = "/api/v1"
@@ -82,7 +83,13 @@ class Api:
                 return found.response()
             return as_json(_page(found, key, after, limit) if key else found)
 
-        endpoint: Any = _on(self.lane, answer) if self.lane else answer
+        endpoint: Any = answer
+        more: dict[str, Any] = {}
+        if self.lane:
+            endpoint = self.lane.endpoint(answer)
+            if method == "POST":
+                endpoint.reads = Reading(self.who, path, own)
+                more["route_class_override"] = ShortRoute
         parameters = [
             Parameter("desk", Parameter.KEYWORD_ONLY, annotation=Annotated[Desk, Depends(self.who)]),
             *(_parameter(p, method, path) for p in own),
@@ -92,15 +99,8 @@ class Api:
         summary = (use_case.__doc__ or "").partition("\n")[0]
         self.router.add_api_route(
             path, endpoint, methods=[method], tags=[self.tag], summary=summary, responses=ERRORS,
-            operation_id=f"{use_case.__module__.rpartition('.')[2]}_{use_case.__name__}",
+            operation_id=f"{use_case.__module__.rpartition('.')[2]}_{use_case.__name__}", **more,
         )  # fmt: skip
-
-
-def _on(lane: Lane, answer: Callable[..., Response]) -> Callable[..., Any]:
-    async def endpoint(**values: Any) -> Response:
-        return await lane.run(answer, **values)
-
-    return endpoint
 
 
 def _parameter(given: Parameter, method: str, path: str) -> Parameter:

@@ -30,6 +30,7 @@ from exchange.subjects import Candidate, candidates
 from lake.one_look import Asked
 from schemas.errors import Busy, Denied, IdentifierError, InputError, StateError, StorageError
 from schemas.grants import Grant, Way
+from schemas.ports import Seal
 from schemas.rules.book import book
 
 Answer = dict[str, Any]
@@ -211,9 +212,14 @@ def _written(connection: Connection, made: Call, answer: Answer, found: Outcome)
 
 def _kept(made: Call, answer: Answer) -> dict[str, Any]:
     hub = made.hub
-    sealed = hub.crypto.seal().seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
+    sealed = _seal(hub).seal([json.dumps(answer, ensure_ascii=False).encode()], [_bound(made)])[0]
     values = {"caller": caller_of(made.actor), "request_id": made.asking.request_id, "digest": made.digest}
     return values | {"sealed": sealed, "at": hub.clock.now()}
+
+
+def _seal(hub: Hub) -> Seal:
+    """Returns the seal of answers; it derives a key when it is made, so one is used for some seconds."""
+    return hub.keyed.fresh(("seal",), hub.crypto.seal)
 
 
 def _answer(made: Call, found: Outcome) -> Answer:
@@ -304,7 +310,7 @@ def _stored(connection: Connection, made: Call) -> Answer | None:
         return None
     if held[0] != made.digest:
         raise replayed()
-    answer: Answer = json.loads(hub.crypto.seal().open([held[1]], [_bound(made)])[0])
+    answer: Answer = json.loads(_seal(hub).open([held[1]], [_bound(made)])[0])
     rows = len(answer.get("rows", ()))
     found = Outcome(answer, rows, (), str(answer["outcome"]))
     audit_store.append(connection, _event(made, made.reasons.case_no, found, repeated=True))

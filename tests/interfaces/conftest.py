@@ -120,7 +120,8 @@ def grant(hub, **changes):
 def city(whole, provider):
     """The city for one test: what the test does is undone after it."""
     with whole.engine.connect() as connection, connection.begin() as undone:
-        yield replace(whole, engine=Rehearsal(connection), clock=monday())
+        one = Rehearsal(connection)
+        yield replace(whole, engine=one, statement_engine=one, clock=monday())
         undone.rollback()
 
 

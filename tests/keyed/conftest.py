@@ -107,18 +107,14 @@ class Rehearsal:
 
     connect = begin
 
-    def execution_options(self, **_options):
-        """Statements that would each commit alone are savepoints too."""
-        return self
-
 
 @pytest.fixture
 def city(whole_city):
     """The city for one test: what the test does is undone after it; nothing looked up is kept."""
     with whole_city.engine.connect() as connection, connection.begin() as whole:
-        yield replace(
-            whole_city, engine=Rehearsal(connection), clock=HandClock(), keyed=KeyedState(seconds=0), closing={}
-        )
+        one = Rehearsal(connection)
+        afresh = {"clock": HandClock(), "keyed": KeyedState(seconds=0), "closing": {}}
+        yield replace(whole_city, engine=one, statement_engine=one, **afresh)
         whole.rollback()
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lake import canonical
 from lake.canonical import pack, unpack
 from schemas.errors import SealBroken
 
@@ -28,6 +29,14 @@ VALUES = {
     pa.float64(): st.floats(allow_nan=False),
     pa.list_(pa.string()): st.lists(st.none() | st.text(max_size=3), max_size=3),
 }
+
+
+@pytest.fixture(scope="module", params=[-1, canonical._FEW], ids=["over arrays", "row by row"], autouse=True)
+def way(request):
+    """Rows are unpacked in two ways, which must be the same to whoever asks."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(canonical, "_FEW", request.param)
+        yield
 
 
 @st.composite
