@@ -38,12 +38,13 @@ def create_app(hub: Hub) -> FastAPI:
     app = FastAPI(title="数桥 API", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     app.state.hub = hub
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
-    # A path is compared with one route after the other, hundreds of them: the calls by key come first.
+    # A path is compared with one route after the other, hundreds of them: the calls by key come first. The routes are
+    # taken as they are: including a router makes each of them anew, which took seconds with every start.
     for package in (api, pages):
         for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda each: (each.name != "keyed", each.name)):
             module = importlib.import_module(f"{package.__name__}.{found.name}")
             if hasattr(module, "router"):
-                app.include_router(module.router)
+                app.router.routes.extend(module.router.routes)
     app.add_exception_handler(SignInFirst, _sign_in)
     app.add_exception_handler(HubError, _failed)
     app.add_exception_handler(RequestValidationError, _unreadable)

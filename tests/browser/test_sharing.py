@@ -19,7 +19,6 @@ SQL = "SELECT name, sex_code FROM person"
 COUNT = "SELECT sex_code, count(*) AS n FROM person GROUP BY sex_code"
 TITLE = "人口基础信息"
 #: What kinds of elements a page is built of.
-PARTS = "all => [...new Set(all.map(e => [e.tagName, e.className, e.name, e.type, e.ariaLabel].join(' ')))]"
 #: Pages of sharing; what else there is, test_pages looks at.
 NEW = re.compile(
     r"/(sharing|interfaces|deliveries|query|exports|window|batches|intakes|slips|clients|keys|alerts|audit)\b"
@@ -205,15 +204,11 @@ def pages_of(somebody):
 
 def test_no_page_of_sharing_is_hard_to_read(town, axe_script):
     """Each page of sharing, for each role, passes axe-core, fits a phone, and its scripts run without an error."""
-    faults, known, judged, seen = [], {}, 0, 0
+    faults, known, seen = [], set(), 0
     for role, department in DESKS.items():
         somebody = town.sit_down(role, login=f"looks_{role}", department=department)
         for address in pages_of(somebody):
             seen += 1
-            parts = set(somebody.page.eval_on_selector_all("main *", PARTS))
-            if parts - known.setdefault(shape_of(address), set()):
-                known[shape_of(address)] |= parts
-                judged += 1
-                faults += [f"{role} {each}" for each in faults_of(somebody, address, axe_script)]
+            faults += [f"{role} {each}" for each in faults_of(somebody, address, axe_script, known)]
     assert not faults, "\n".join(faults)
-    assert seen >= 80 and judged >= 30, (seen, judged)
+    assert seen >= 80, seen
