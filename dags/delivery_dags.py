@@ -5,7 +5,6 @@ Must not touch a database or pandas at parse time. Tasks call exchange with the 
 
 import json
 import logging
-import traceback
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
@@ -13,8 +12,8 @@ from os import environ  # noqa: TID251 - Airflow hands a DAG file nothing but it
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, get_parsing_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, get_parsing_context
+from hub_step import HubStep
 
 log = logging.getLogger(__name__)
 
@@ -30,29 +29,14 @@ RETRIES = {
 }
 
 
-class DeliveryStep(BaseOperator):
+class DeliveryStep(HubStep):
     """Runs one step of a delivery: prepare, send or confirm, by its task id."""
 
     def __init__(self, *, subscription: str, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.subscription = subscription
 
-    def execute(self, context: Any) -> None:
-        """Does the step; a transient failure is tried again, any other fails the task at once."""
-        from schemas.errors import HubError  # noqa: PLC0415 - parsing must stay cheap
-
-        try:
-            self._step()
-            return
-        except HubError as error:
-            kind = AirflowException if error.transient else AirflowFailException
-            raise kind(str(error)) from None
-        except Exception as error:  # noqa: BLE001 - the task edge; an unforeseen message may hold a personal value
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            says = f"程序错误 {type(error).__name__}（{Path(frame.filename).name} 第 {frame.lineno} 行）"
-        raise AirflowFailException(says)
-
-    def _step(self) -> None:
+    def _step(self, context: Any) -> None:
         from exchange.access import local_administrator  # noqa: PLC0415 - parsing must stay cheap
         from exchange.delivery import work  # noqa: PLC0415
         from exchange.hub import open_hub  # noqa: PLC0415

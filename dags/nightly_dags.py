@@ -5,14 +5,12 @@ other, and each is a use-case that does nothing when it is run again.
 """
 
 import logging
-import traceback
 from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import DAG, CronTriggerTimetable
+from hub_step import HubStep
 
 log = logging.getLogger(__name__)
 
@@ -34,25 +32,10 @@ STEPS = {
 RETRIES = {"retries": 5, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": True}
 
 
-class DueStep(BaseOperator):
+class DueStep(HubStep):
     """Runs one use-case, by its task id, as the machine's scheduler."""
 
-    def execute(self, context: Any) -> None:
-        """Does the step; a transient failure is tried again, any other fails the task at once."""
-        from schemas.errors import HubError  # noqa: PLC0415 - parsing must stay cheap
-
-        try:
-            self._step()
-            return
-        except HubError as error:
-            kind = AirflowException if error.transient else AirflowFailException
-            raise kind(str(error)) from None
-        except Exception as error:  # noqa: BLE001 - the task edge; an unforeseen message may hold a personal value
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            says = f"程序错误 {type(error).__name__}（{Path(frame.filename).name} 第 {frame.lineno} 行）"
-        raise AirflowFailException(says)
-
-    def _step(self) -> None:
+    def _step(self, context: Any) -> None:
         from exchange.access import local_administrator  # noqa: PLC0415 - parsing must stay cheap
         from exchange.hub import open_hub  # noqa: PLC0415
 

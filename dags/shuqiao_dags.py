@@ -5,7 +5,6 @@ Must not touch a database, pandas or Great Expectations at parse time. Tasks cal
 
 import json
 import logging
-import traceback
 from collections.abc import Iterator
 from datetime import timedelta
 from os import environ  # noqa: TID251 - Airflow hands a DAG file nothing but its environment
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Param, get_parsing_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException
+from hub_step import HubStep
 
 log = logging.getLogger(__name__)
 
@@ -29,27 +29,12 @@ RETRIES = {
 }
 
 
-class SyncStep(BaseOperator):
+class SyncStep(HubStep):
     """Runs one step of a sync: extract begins the run and returns its id, the later steps take it from XCom."""
 
     def __init__(self, *, dataset: str, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.dataset = dataset
-
-    def execute(self, context: Any) -> str:
-        """Does the step; a transient failure is tried again, any other fails the task at once."""
-        from schemas.errors import HubError  # noqa: PLC0415 - parsing must stay cheap
-
-        try:
-            return self._step(context)
-        except HubError as error:
-            if error.transient:
-                raise AirflowException(str(error)) from None
-            raise AirflowFailException(_hold_or_failure(error)) from None
-        except Exception as error:  # noqa: BLE001 - the task edge; an unforeseen message may hold a personal value
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            says = f"程序错误 {type(error).__name__}（{Path(frame.filename).name} 第 {frame.lineno} 行）"
-        raise AirflowFailException(says)
 
     def _step(self, context: Any) -> str:
         from exchange import sync  # noqa: PLC0415 - parsing must stay cheap
@@ -68,6 +53,11 @@ class SyncStep(BaseOperator):
         log.info("%s of run %s: state %s", self.task_id, run_id, done.state)
         return run_id
 
+    def _words(self, error: Exception) -> str:
+        from schemas.errors import Held, SchemaDrift  # noqa: PLC0415 - parsing must stay cheap
+
+        return f"暂缓发布：{error}" if isinstance(error, Held | SchemaDrift) else str(error)
+
 
 class BrokenEntry(BaseOperator):
     """Fails with what is wrong with a line of the list, so that the line is seen and no other suffers."""
@@ -79,12 +69,6 @@ class BrokenEntry(BaseOperator):
     def execute(self, context: Any) -> None:
         """Says what is wrong."""
         raise AirflowFailException(self.says)
-
-
-def _hold_or_failure(error: Exception) -> str:
-    from schemas.errors import Held, SchemaDrift  # noqa: PLC0415 - parsing must stay cheap
-
-    return f"暂缓发布：{error}" if isinstance(error, Held | SchemaDrift) else str(error)
 
 
 def build(entry: dict[str, Any]) -> DAG:

@@ -1,7 +1,7 @@
-"""The keyed serving tables (schema `serving` of the hub database): load, apply a change set, look up.
+"""The keyed serving tables (schema `serving` of the hub database): load, apply a change set, count.
 
 Bulk rows go into a side table outside any transaction (`prepare`); `apply` then works inside the caller's transaction,
-so that readers see the old version or the new one. Holds no key: look-ups come with a hash and return sealed rows.
+so that readers see the old version or the new one. Holds no key. Look-ups read the tables in lake/one_look.py.
 The table's comment says which version and layout it holds.
 """
 
@@ -17,7 +17,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import BigInteger, Connection, TableClause, column, func, literal, or_, select, table
+from sqlalchemy import BigInteger, Connection, TableClause, column, func, literal, select, table
 from sqlalchemy.engine import make_url
 
 from lake import points
@@ -28,7 +28,7 @@ from lake.places import read_json, storing
 from lake.publish import change_batches
 from lake.staging import Staging
 from lake.table import LakeTable
-from schemas.errors import NotFound, StateError, StorageError
+from schemas.errors import StateError, StorageError
 from schemas.ports import Faults
 
 SCHEMA = "serving"
@@ -108,28 +108,6 @@ class Serving:
             cursor.execute(f"COMMENT ON TABLE {qualified(name)} IS NULL")
             session.commit()
 
-    def lookup(
-        self, connection: Connection, dataset: str, items: Sequence[str] | None, key_hash: bytes, *, limit: int = 1000
-    ) -> pa.Table:
-        """Returns the rows where any of the subject items (None: all of them) has this hash, at rest as in the lake.
-
-        Columns: those of the lake table without `digest`, then `version` and `stale_since`. RowCoder.decode opens them.
-        """
-        state = self._known(connection, dataset)
-        subjects = [item.name for item in state.layout.subjects]
-        wanted = [subject_column(name) for name in (subjects if items is None else items) if name in subjects]
-        if not wanted:
-            return state.layout.served_schema.empty_table()
-        served = served_table(table_name(dataset), [*state.layout.served_schema.names])
-        where = or_(*(served.c[name] == key_hash for name in wanted))
-        return _fetch(connection, served, where, state.layout, limit)
-
-    def lookup_row(self, connection: Connection, dataset: str, key_hash: bytes) -> pa.Table:
-        """Returns the row with this row key, 0 or 1."""
-        state = self._known(connection, dataset)
-        served = served_table(table_name(dataset), [*state.layout.served_schema.names])
-        return _fetch(connection, served, served.c.key_hash == key_hash, state.layout, 1)
-
     def state(self, connection: Connection, dataset: str) -> State | None:
         """Says what the dataset's serving table holds; None when there is none."""
         query = "SELECT obj_description(to_regclass(%(name)s), 'pg_class')"
@@ -142,16 +120,6 @@ class Serving:
         query = select(func.count(), func.count(served.c.stale_since)).select_from(served)
         rows, stale = connection.execute(query).one()
         return int(rows), int(stale)
-
-    def drop(self, connection: Connection, dataset: str) -> None:
-        """Drops the dataset's serving table inside the caller's transaction."""
-        _ddl(connection, f"DROP TABLE IF EXISTS {qualified(table_name(dataset))}")
-
-    def _known(self, connection: Connection, dataset: str) -> State:
-        state = self.state(connection, dataset)
-        if state is None:
-            raise NotFound("数据集尚未发布，无法查询", "", "请先同步该数据集", code="DATASET_NOT_PUBLISHED")
-        return state
 
 
 class _Loader:
@@ -327,15 +295,6 @@ def _numbered(batches: Iterator[pa.RecordBatch], schema: pa.Schema, version: int
     for batch in batches:
         versions = pa.array(np.full(batch.num_rows, version), pa.int64())
         yield pa.record_batch([*batch.columns, versions], schema=schema)
-
-
-def _fetch(connection: Connection, served: TableClause, where: Any, layout: Layout, limit: int) -> pa.Table:
-    found = connection.execute(select(*served.c).where(where).limit(limit)).all()
-    schema = layout.served_schema
-    columns = list(zip(*found, strict=True)) if found else [()] * len(schema)
-    return pa.table(
-        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
-    )
 
 
 def _swap(connection: Connection, name: str, prepared: Prepared) -> None:

@@ -5,14 +5,13 @@ Readers see one whole version, old or new. Changes come through lake/publish.py 
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from lake.delta import DeltaFolder
-from lake.layout import DIGEST, KEY_HASH, Layout, subject_column
+from lake.layout import DIGEST, KEY_HASH, Layout
 from lake.places import Places
 from lake.publish import Commit, append_changes, publish
 from lake.rows import RowCoder
@@ -115,16 +114,6 @@ class LakeTable:
                 found = batch if wanted is None else batch.filter(pc.is_in(batch.column("key_hash"), wanted))
                 if found.num_rows:
                     yield found.select(names).cast(schema)
-
-    def find_subject(self, key_hash: bytes, items: Sequence[str] | None = None) -> pa.Table:
-        """Returns the rows where any subject item (None: any of all) has this hash; a scan, for old versions."""
-        subjects = [column.name for column in self.layout.subjects] if self.layout else []
-        wanted = [subject_column(name) for name in (subjects if items is None else items) if name in subjects]
-        reader, found = self.read(), []
-        for batch in reader if wanted else ():
-            masks = [pc.fill_null(pc.equal(batch.column(name), key_hash), False) for name in wanted]
-            found.append(batch.filter(reduce(pc.or_, masks)))
-        return pa.Table.from_batches(found, reader.schema)
 
     def vacuum(self, keep: Sequence[int] = (), hours: int = 168) -> list[str]:
         """Removes files no longer needed (see DeltaFolder.vacuum); call it under the dataset's lock."""

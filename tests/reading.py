@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+from sqlalchemy import Connection
+from sqlalchemy import select as select_from
 
 from catalog.stores import datasets as store
 from catalog.stores import entries
@@ -18,9 +20,9 @@ from exchange.contracts import entry_from
 from exchange.hub import Hub
 from exchange.subjects import candidates
 from lake.duck import connect
-from lake.layout import subject_column
+from lake.layout import Layout, subject_column
 from lake.rows import RowCoder
-from lake.serving import Serving
+from lake.serving import Serving, served_table, table_name
 from lake.table import LakeTable
 
 
@@ -46,26 +48,28 @@ def look_up(hub: Hub, dataset: str, key: str, version: int | None = None) -> Fou
     with hub.transaction() as connection:
         coder, entry = _coder(hub, connection, dataset)
         if version is None:
-            serving = Serving(hub.database_url)
-            state = serving.state(connection, dataset)
+            state = Serving(hub.database_url).state(connection, dataset)
             assert state is not None, f"{dataset} is not served"
             version, layout = state.version, state.layout
-            asked = candidates(layout, coder, key)
-            tables = [serving.lookup(connection, dataset, each.items, each.key_hash) for each in asked]
+            table = served_rows(connection, layout)
         else:
             at_rest = _lake(hub, connection, dataset, version)
-            layout = at_rest.layout
-            asked = candidates(layout, coder, key)
-            tables = [pa.Table.from_batches(at_rest.read(), at_rest.read().schema)]
-    opened = {}
-    for table in tables:
-        for batch in table.combine_chunks().to_batches():
-            for row, values in zip(batch.to_pylist(), coder.decode(batch, layout).to_pylist(), strict=True):
-                names = [n for each in asked for n in each.items if row.get(subject_column(n)) == each.key_hash]
-                roles = dict.fromkeys(entry.item(name).subject.role for name in names)
-                if roles:
-                    opened[row["key_hash"]] = Row(tuple(roles), values, row.get("stale_since"))
-    return Found(version, tuple(opened.values()))
+            layout, table = at_rest.layout, at_rest.read().read_all()
+    asked, opened = candidates(layout, coder, key), []
+    for batch in table.combine_chunks().to_batches():
+        for row, values in zip(batch.to_pylist(), coder.decode(batch, layout).to_pylist(), strict=True):
+            names = [n for each in asked for n in each.items if row.get(subject_column(n)) == each.key_hash]
+            roles = dict.fromkeys(entry.item(name).subject.role for name in names)
+            if roles:
+                opened.append(Row(tuple(roles), values, row.get("stale_since")))
+    return Found(version, tuple(opened))
+
+
+def served_rows(connection: Connection, layout: Layout) -> pa.Table:
+    """Returns all rows of a serving table, at rest as they are served."""
+    schema = layout.served_schema
+    found = connection.execute(select_from(served_table(table_name(layout.dataset), schema.names)))
+    return pa.Table.from_pylist([dict(row) for row in found.mappings()], schema)
 
 
 def select(hub: Hub, sql: str, version: int | None = None) -> list[dict[str, Any]]:

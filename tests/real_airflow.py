@@ -30,7 +30,8 @@ def stack(cluster, session_folder):
     Places(var).prepare()
     dags = var / "dags"
     dags.mkdir()
-    shutil.copy(ROOT / "dags" / "shuqiao_dags.py", dags)
+    for name in ("shuqiao_dags.py", "hub_step.py", ".airflowignore"):
+        shutil.copy(ROOT / "dags" / name, dags)
     url = cluster.ensure_database(f"hub_{os.getpid()}", "hub")
     upgrade(url)
     settings = Settings(var=var, database_url=url, workers=1, dags_file=dags / "shuqiao_dags.py")

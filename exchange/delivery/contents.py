@@ -94,16 +94,16 @@ def whole(discloser: Discloser, table: LakeTable, stamp: Stamp) -> Iterator[pa.R
         yield _stamped(batch, ["I"] * batch.num_rows, [moment] * batch.num_rows, stamp.batch_no)
 
 
-def changes(before: Discloser, after: Discloser, feed: Feed, stamp: Stamp) -> Iterator[pa.RecordBatch]:
+def changes(discloser: Discloser, feed: Feed, stamp: Stamp) -> Iterator[pa.RecordBatch]:
     """Yields what changed of the granted content, bucket by bucket."""
-    for changed in feed(after.at_rest):
+    for changed in feed(discloser.at_rest):
         keys = changed.keys.to_pydict()
         moments = {
             guid: stamp.moments.get(version, stamp.moments[stamp.until])
-            for guid, version in zip(after.guids(keys["key_hash"]), keys["version"], strict=True)
+            for guid, version in zip(discloser.guids(keys["key_hash"]), keys["version"], strict=True)
         }
-        old = _by_guid(before(changed.before.to_batches()))
-        new = _by_guid(after(changed.after.to_batches()))
+        old = _by_guid(discloser(changed.before.to_batches()))
+        new = _by_guid(discloser(changed.after.to_batches()))
         rows: list[tuple[str, dict[str, Any]]] = []
         for guid in sorted(old.keys() | new.keys()):
             if guid not in new:
@@ -111,7 +111,7 @@ def changes(before: Discloser, after: Discloser, feed: Feed, stamp: Stamp) -> It
             elif old.get(guid) != new[guid]:
                 rows.append(("U" if guid in old else "I", new[guid]))
         if rows:
-            table = pa.RecordBatch.from_pylist([row for _, row in rows], schema=after.schema)
+            table = pa.RecordBatch.from_pylist([row for _, row in rows], schema=discloser.schema)
             yield _stamped(table, [op for op, _ in rows], [moments[row[GUID]] for _, row in rows], stamp.batch_no)
 
 

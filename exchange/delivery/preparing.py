@@ -155,7 +155,7 @@ def _rows(work: _Work, stamp: Stamp) -> Iterator[pa.RecordBatch]:
         table = LakeTable(work.hub.settings.lake_root, work.subscription.dataset, work.newer.delta_version)
         return whole(work.discloser, table, stamp)
     feed = _feed(work.hub, work.subscription.dataset, work.older, work.newer)
-    return changes(work.discloser, work.discloser, feed, stamp)
+    return changes(work.discloser, feed, stamp)
 
 
 def _make(work: _Work, actor: Actor, outbox: Outbox) -> str | None:

@@ -7,9 +7,10 @@ formula: CSV gets a quote before what a table program would run, a workbook hold
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
@@ -30,6 +31,8 @@ MEDIA_TYPES: dict[Format, str] = {
 }
 MARK_BITS = 64
 MOST_SHEET_ROWS, _MOST_TEXT = 200_000, 32_767
+#: One record of a CSV file as it stands there: its first cell, with the quotes, and the rest.
+_RECORD = re.compile(r"""("[^"]*(?:""[^"]*)*"|[^",\r\n]*)((?:,(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*))*)\r?\n""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,15 @@ def write(kind: Format, schema: pa.Schema, batches: Iterable[pa.RecordBatch], se
 
 def _csv(schema: pa.Schema, batches: Iterable[pa.RecordBatch], seal: Seal) -> Iterator[bytes]:
     yield (MARK + ",".join(_quoted(name) for name in schema.names) + "\r\n").encode()
-    bits = seal.bits
-    at = 0
+    bits = cycle(seal.bits)
     for batch in batches:
         lines = []
         for row in _rows(batch):
             cells = [_cell(value) for value in row]
-            first = _always_quoted(cells[0]) if bits[at % MARK_BITS] == "1" else _quoted(cells[0])
+            # A first cell that needs its quotes says nothing of the mark, so no bit is spent on it.
+            quotes = _needs_quotes(cells[0], alone=len(cells) == 1) or next(bits) == "1"
+            first = _always_quoted(cells[0]) if quotes else cells[0]
             lines.append(",".join([first, *map(_quoted, cells[1:])]) + "\r\n")
-            at += 1
         yield "".join(lines).encode("utf-8", "replace")
     yield (_always_quoted(f"# {seal.words}") + "\r\n").encode()
 
@@ -81,7 +84,12 @@ def _cell(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     text = guarded(text)
-    return _always_quoted(text) if any(each in text for each in ',"\r\n') or text != text.strip() else text
+    return _always_quoted(text) if _needs_quotes(text) else text
+
+
+def _needs_quotes(text: str, *, alone: bool = False) -> bool:
+    # An empty cell that stands alone would be a blank line, which readers skip.
+    return any(each in text for each in ',"\r\n') or text != text.strip() or (alone and not text)
 
 
 def _always_quoted(text: str) -> str:
@@ -184,13 +192,21 @@ _WRITERS = {"csv": _csv, "json": _json, "arrow": _arrow, "parquet": _parquet, "x
 def mark_of(kind: Format, content: bytes) -> str | None:
     """Reads the mark of a file that was found somewhere; None when it has none, or too few rows to hold one."""
     if kind == "csv":
-        lines = content.decode("utf-8-sig").split("\r\n")[1:-2]
-        bits = ["1" if line.startswith('"') else "0" for line in lines]
+        bits = _bits_of_csv(content.decode("utf-8-sig"))
     elif kind == "json":
         bits = ["1" if line.startswith("{ ") else "0" for line in content.decode().split("\n")[1:-2]]
     else:
         return _mark_in_metadata(kind, content)
     return f"{int(''.join(bits[:MARK_BITS]), 2):016x}" if len(bits) >= MARK_BITS else None
+
+
+def _bits_of_csv(text: str) -> list[str]:
+    bits = []
+    for first, rest in _RECORD.findall(text)[1:-1]:
+        bare = first[1:-1].replace('""', '"') if first.startswith('"') else first
+        if not _needs_quotes(bare, alone=not rest):
+            bits.append("1" if first.startswith('"') else "0")
+    return bits
 
 
 def _mark_in_metadata(kind: Format, content: bytes) -> str | None:

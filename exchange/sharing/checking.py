@@ -229,15 +229,9 @@ def _period(terms: Terms, today: date) -> Iterator[FieldFinding]:
 
 def _quota(terms: Terms) -> Iterator[FieldFinding]:
     quota, ways = terms.quota, set(terms.ways)
-    for _, title, given, rule, needed in (
-        ("keys_a_day", "每日查询的号码数", quota.keys_a_day, "KEYS_A_DAY", bool(ways & _KEY_WAYS)),
-        (
-            "rows_an_export",
-            "每次导出的行数",
-            quota.rows_an_export,
-            "ROWS_AN_EXPORT",
-            bool(ways & (BULK_WAYS - {"compare"})),
-        ),
+    for title, given, rule, needed in (
+        ("每日查询的号码数", quota.keys_a_day, "KEYS_A_DAY", bool(ways & _KEY_WAYS)),
+        ("每次导出的行数", quota.rows_an_export, "ROWS_AN_EXPORT", bool(ways & (BULK_WAYS - {"compare"}))),
     ):
         most = int(book().number(rule))
         if given is None and needed:

@@ -11,7 +11,7 @@ from exchange.access import Actor
 from exchange.audit import record
 from exchange.hub import Hub
 from exchange.lifecycle_steps import same_person
-from exchange.scope import reach_of
+from exchange.scope import Reach, reach_of
 from exchange.sharing.table import Side
 from schemas.errors import Denied, NotFound
 
@@ -20,23 +20,22 @@ OF_AUTHOR = frozenset({"draft", "edit", "submit"})
 OF_CONSUMER = OF_AUTHOR | {"send", "resubmit", "dispute", "ask_coordination", "ask_decision"}
 
 
-def sees(connection: Connection, actor: Actor, request: StoredRequest) -> bool:
+def sees(actor: Actor, reach: Reach, request: StoredRequest) -> bool:
     """Says whether a request may be seen: by its department always, by provider and authority once it is sent."""
     if actor.department == request.consumer:
         return True
     if request.sent_at is None:
         return False
-    reach = reach_of(connection, actor)
     return reach.covers(request.provider) or reach.covers(request.consumer)
 
 
-def is_on(connection: Connection, actor: Actor, request: StoredRequest, side: Side) -> bool:
+def is_on(actor: Actor, reach: Reach, request: StoredRequest, side: Side) -> bool:
     """Says whether the actor stands on a side of a request."""
     if side == "consumer":
         return actor.department == request.consumer
     if side == "provider":
         return actor.department == request.provider
-    return side == "authority" and "data_admin" in actor.roles and reach_of(connection, actor).covers(request.provider)
+    return side == "authority" and "data_admin" in actor.roles and reach.covers(request.provider)
 
 
 def unknown_request(number: str) -> NotFound:
@@ -48,8 +47,9 @@ def require_request(hub: Hub, actor: Actor, action: str, number: str, side: Side
     """Returns a request that the actor may see, and act on for a side; else records the denial and raises."""
     with hub.transaction() as connection:
         request = store.find(connection, number)
-        seen = request is not None and sees(connection, actor, request)
-        fits = seen and request is not None and (side is None or is_on(connection, actor, request, side))
+        reach = reach_of(connection, actor)
+        seen = request is not None and sees(actor, reach, request)
+        fits = seen and request is not None and (side is None or is_on(actor, reach, request, side))
         if request is not None and not fits:
             record(connection, hub, actor, action, number, result="denied", error_code="SCOPE")
     if request is None or not seen:

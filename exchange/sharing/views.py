@@ -14,6 +14,7 @@ from catalog.stores.share_requests import RequestEvent, RequestFile, StoredReque
 from exchange.access import Actor
 from exchange.audit import record, use_case
 from exchange.hub import Hub
+from exchange.scope import Reach, reach_of
 from exchange.sharing import clock
 from exchange.sharing.checking import findings
 from exchange.sharing.clock import Countdown
@@ -105,7 +106,7 @@ class RequestDetail:
 def list_requests(hub: Hub, actor: Actor, stage: str | None = None) -> list[RequestView]:
     """Lists the requests of the actor's department and those within reach that were sent, newest first."""
     with hub.transaction() as connection:
-        found = _seen(connection, actor, store.of_consumers(connection, None))
+        found = _seen(actor, reach_of(connection, actor), store.of_consumers(connection, None))
         shown = _views(connection, hub, [each for each in found if not stage or each.stage == stage])
         record(connection, hub, actor, "share.list", None, row_count=len(shown))
     return shown
@@ -116,9 +117,9 @@ def inbox(hub: Hub, actor: Actor) -> list[RequestView]:
     """Lists the requests that wait for a command of the actor's, soonest due first."""
     with hub.transaction() as connection:
         stages = {stage for command in COMMANDS.values() for stage in command.sources if actor.roles & command.roles}
-        codes = codes_of(connection, actor)
-        found = _seen(connection, actor, store.in_stages(connection, stages - {Stage.ACTIVE}, codes, codes))
-        waiting = [each for each in found if {o.command for o in _offers(connection, actor, each)} - _OPTIONAL]
+        codes, reach = codes_of(connection, actor), reach_of(connection, actor)
+        found = _seen(actor, reach, store.in_stages(connection, stages - {Stage.ACTIVE}, codes, codes))
+        waiting = [each for each in found if {o.command for o in _offers(actor, reach, each)} - _OPTIONAL]
         shown = _views(connection, hub, waiting)
         record(connection, hub, actor, "share.inbox", None, row_count=len(shown))
     return shown
@@ -129,13 +130,13 @@ def overdue(hub: Hub, actor: Actor) -> list[RequestView]:
     """Lists the requests within reach whose present step is past its day, the longest first."""
     with hub.transaction() as connection:
         late = [each for each in store.due_by(connection, today(hub)) if each.due_on and each.due_on < today(hub)]
-        shown = _views(connection, hub, _seen(connection, actor, late))
+        shown = _views(connection, hub, _seen(actor, reach_of(connection, actor), late))
         record(connection, hub, actor, "share.overdue", None, row_count=len(shown))
     return shown
 
 
-def _seen(connection: Connection, actor: Actor, found: Collection[StoredRequest]) -> list[StoredRequest]:
-    return [each for each in found if sees(connection, actor, each)]
+def _seen(actor: Actor, reach: Reach, found: Collection[StoredRequest]) -> list[StoredRequest]:
+    return [each for each in found if sees(actor, reach, each)]
 
 
 def _views(connection: Connection, hub: Hub, found: Sequence[StoredRequest]) -> list[RequestView]:
@@ -172,7 +173,7 @@ def show_request(hub: Hub, actor: Actor, number: str) -> RequestDetail:
             terms=read_terms(request.terms) if request.terms is not None else content.terms,
             titles=_titles(connection, request),
             findings=_findings(connection, hub, request, content),
-            offers=_offers(connection, actor, request),
+            offers=_offers(actor, reach_of(connection, actor), request),
             history=[_step(event, names) for event in history],
             chain_holds=chain_holds(history),
             files=store.files_of(connection, number),
@@ -203,13 +204,13 @@ def _findings(connection: Connection, hub: Hub, request: StoredRequest, content:
     return findings(content, ground_of(connection, hub, entry, request.consumer))
 
 
-def _offers(connection: Connection, actor: Actor, request: StoredRequest) -> list[OfferedCommand]:
+def _offers(actor: Actor, reach: Reach, request: StoredRequest) -> list[OfferedCommand]:
     stage = Stage(request.stage)
     return [
         OfferedCommand(command.name, command.title, command.reason, command.narrows, command.danger)
         for command in COMMANDS.values()
         if permitted(command, stage, actor.roles)
-        and is_on(connection, actor, request, command.side)
+        and is_on(actor, reach, request, command.side)
         and _extension_fits(command, request)
     ]
 

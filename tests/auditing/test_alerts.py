@@ -54,6 +54,15 @@ def test_rows_of_files_count_as_persons(hub):
     assert raised(hub) == {("persons_hour", "clerk", HOUR + 1)}
 
 
+def test_rows_of_queries_count_as_persons(hub):
+    """A query's rows count like a file's; those of a refused one, or of a list of another kind, count for nothing."""
+    add(hub, 1, row_count=HOUR + 1, detail={"use_case": "query.run"})
+    add(hub, 1, row_count=HOUR + 1, detail={"use_case": "query.run"}, result="denied", actor_id="refused")
+    add(hub, 1, row_count=HOUR + 1, detail={"use_case": "dataset.list"}, actor_id="reader")
+    alerts.look(hub)
+    assert raised(hub) == {("persons_hour", "clerk", HOUR + 1)}
+
+
 def test_access_at_night(hub, clock):
     """22:00 to 06:00 in Beijing is night, whatever the day in UTC."""
     for hour, minute in ((13, 59), (14, 0), (17, 0), (21, 59), (22, 0), (2, 0)):

@@ -15,7 +15,7 @@ from exchange.auditing.chain import seal_pending
 from exchange.auditing.export import SCRIPT
 from exchange.hub import open_hub
 from exchange.settings import Settings
-from schemas.errors import HubError, StateError
+from schemas.errors import HubError, StateError, StorageError
 from tests.auditing.conftest import AUDITOR, SECURITY, add, tamper
 
 NOW = datetime.now(UTC)
@@ -88,6 +88,38 @@ def test_access_to_personal_data_stays_three_years(hub, clock):
     with pytest.raises(StateError, match="未满 1096 天的个人信息"):
         archiving.archive(hub, AUDITOR, day(200))
     assert not archiving.archives(hub).exists()
+
+
+def test_rows_of_a_query_are_access_to_personal_data(hub, clock):
+    """A query that handed granted rows out is kept as long as a look-up; one that gave none is not."""
+    clock.moment = NOW - timedelta(days=300)
+    add(hub, 2, items=["name"], row_count=0, detail={"use_case": "query.run"})
+    seal_pending(hub)
+    add(hub, 1, items=["name"], row_count=20, detail={"use_case": "query.run"})
+    seal_pending(hub)
+    make_anchor(hub, SECURITY)
+    clock.moment = NOW
+    made = archiving.archive(hub, AUDITOR, day(200))
+    assert (made.first_batch, made.last_batch, made.records) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("removed", [True, False])
+def test_an_archive_whose_commit_was_not_heard_of_stays(old, monkeypatch, removed):
+    """When the answer of the removal is lost, the folder goes only if the database still has its records."""
+    remove = archiving._remove
+
+    def unheard(*arguments):
+        if removed:
+            remove(*arguments)
+        raise StorageError("连接中断", "", "")
+
+    monkeypatch.setattr(archiving, "_remove", unheard)
+    with pytest.raises(StorageError):
+        archiving.archive(old, AUDITOR, day(400))
+    left = list(archiving.archives(old).iterdir())
+    assert [(each / "manifest.json").exists() for each in left] == [True] * removed
+    found = verification.verify(old, AUDITOR)
+    assert found.holds and found.archived == (5 if removed else 0)
 
 
 def test_a_log_that_does_not_verify_is_not_archived(old):

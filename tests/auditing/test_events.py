@@ -193,6 +193,16 @@ def test_a_statement(busy, auditor):
     assert statements.make_statement(busy, auditor, USCC, "企申1号").subject == USCC
 
 
+def test_a_statement_that_is_too_long_is_none(busy, auditor, monkeypatch):
+    """It is refused, stands in the log as a failure, and its number confirms no paper."""
+    monkeypatch.setattr(statements, "MOST", 2)
+    with pytest.raises(InputError, match="超过 2 条"):
+        statements.make_statement(busy, auditor, citizen_id(1), "个申〔2026〕13号")
+    [made] = [each for each in events_of(busy) if each.detail.get("use_case") == "audit.statement"]
+    assert (made.result, made.error_code) == ("failure", "STATEMENT_LONG")
+    assert statements.list_statements(busy, AUDITOR, made.object_id) == []
+
+
 def test_a_statement_needs_a_reference_that_is_no_number(hub, auditor):
     """Without a request there is no statement, and nobody writes a number into the log by way of the reference."""
     for reference in ["", "x", "<b>1</b>", "a" * 61, citizen_id(1), "申" + citizen_id(1)]:

@@ -257,6 +257,39 @@ def test_closing_a_hub_seals_what_it_wrote(hub, admin):
     assert BATCH >= 1000
 
 
+class Turns:
+    """Tells the sealer to stop after so many turns, and never to wait."""
+
+    def __init__(self, turns):
+        self.left = turns
+
+    def is_set(self):
+        """Says whether the turns are over."""
+        self.left -= 1
+        return self.left < 0
+
+    def wait(self, seconds):
+        """Goes on at once."""
+
+
+def test_a_sealer_that_meets_an_error_goes_on_and_says_so(hub, monkeypatch, caplog):
+    """Whatever a library raises ends one turn; its class is in the log of the process, its words are not."""
+    add(hub, 3)
+    failures = [ValueError("620403199001011234")]
+    seal = sealing.seal_pending
+
+    def sealed(hub):
+        if failures:
+            raise failures.pop()
+        return seal(hub)
+
+    monkeypatch.setattr(sealing, "seal_pending", sealed)
+    sealing.watch(hub, Turns(2))
+    with hub.transaction() as connection:
+        assert audit_chain.waiting(connection).events == 0
+    assert "audit sealer: ValueError" in caplog.text and "620403199001011234" not in caplog.text
+
+
 def test_the_standing_sealer_seals_anchors_and_stops(hub, admin):
     """It seals, signs the day's anchor and stops when told."""
     add(hub, 3)

@@ -1,4 +1,4 @@
-"""The DAG file under a private AIRFLOW_HOME."""
+"""The DAG files under a private AIRFLOW_HOME."""
 
 import importlib.util
 import json
@@ -6,6 +6,8 @@ import json
 import pytest
 
 from tests.structure.house import ROOT
+
+DAGS = ROOT / "dags"
 
 
 def entry(dataset, **changes):
@@ -35,12 +37,24 @@ def _airflow_home(session_folder):
 
 
 @pytest.fixture(scope="session")
-def dag_file(session_folder):
-    """The DAG file as a module, imported without any list of entries."""
-    spec = importlib.util.spec_from_file_location("shuqiao_dags", ROOT / "dags" / "shuqiao_dags.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def load(session_folder):
+    """Loads a DAG file as a module, without any list beside it; its folder is on the path, as under Airflow."""
+
+    def loaded(name):
+        spec = importlib.util.spec_from_file_location(name, DAGS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(DAGS)
+        yield loaded
+
+
+@pytest.fixture(scope="session")
+def dag_file(load):
+    """The DAG file of the syncs."""
+    return load("shuqiao_dags")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dags.conftest import entry, text_of
+from tests.dags.conftest import DAGS, entry, text_of
 from tests.structure.house import ROOT
 
 GOLDEN = Path(__file__).parent / "dag_list.json"
@@ -102,8 +102,9 @@ def test_parsing_imports_neither_database_nor_data_libraries(tmp_path):
         "import airflow.sdk, airflow.sdk.exceptions\n"
         "from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Param, get_parsing_context\n"
         "import sys, runpy\n"
+        f"sys.path.append({str(DAGS)!r})\n"
         "before = set(sys.modules)\n"
-        f"runpy.run_path({str(ROOT / 'dags' / 'shuqiao_dags.py')!r})\n"
+        f"runpy.run_path({str(DAGS / 'shuqiao_dags.py')!r})\n"
         "print(*sorted(set(sys.modules) - before))"
     )
     command = ["env", f"SHUQIAO_VAR={tmp_path}", sys.executable, "-c", program]
@@ -119,3 +120,11 @@ def test_parsing_imports_neither_database_nor_data_libraries(tmp_path):
         "catalog",
         "schemas",
     }
+
+
+def test_airflow_takes_nothing_else_for_a_dag_file(session_folder):
+    """What the DAG files import is parsed with them and not as one of them."""
+    from airflow.dag_processing.importers import PythonDagImporter  # noqa: PLC0415 - only after its home is chosen
+
+    found = {Path(each).name for each in PythonDagImporter().list_dag_files(DAGS)}
+    assert found == {"shuqiao_dags.py", "delivery_dags.py", "nightly_dags.py"}

@@ -1,12 +1,10 @@
 """The DAG file of deliveries builds one DAG a subscription, which is three calls and nothing else."""
 
-import importlib.util
 import json
 
 import pytest
 
 from exchange.delivery import work
-from tests.structure.house import ROOT
 
 
 def line(**changes):
@@ -18,12 +16,9 @@ def line(**changes):
 
 
 @pytest.fixture(scope="module")
-def delivery_file(session_folder):
-    """The DAG file as a module, imported without any list."""
-    spec = importlib.util.spec_from_file_location("delivery_dags", ROOT / "dags" / "delivery_dags.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def delivery_file(load):
+    """The DAG file as a module."""
+    return load("delivery_dags")
 
 
 def test_a_subscription_is_three_calls(delivery_file):

@@ -1,6 +1,5 @@
 """The DAGs of every night and every hour are use-cases that wait for one another in nothing, and each does its work."""
 
-import importlib.util
 from importlib import import_module
 
 import pytest
@@ -10,16 +9,12 @@ from exchange.access import allowed, local_administrator
 from exchange.hub import open_hub
 from exchange.settings import read_settings
 from tests.dags.test_steps import hub_environment  # noqa: F401 - a fixture used here
-from tests.structure.house import ROOT
 
 
 @pytest.fixture(scope="module")
-def nightly_file(session_folder):
+def nightly_file(load):
     """The DAG file as a module."""
-    spec = importlib.util.spec_from_file_location("nightly_dags", ROOT / "dags" / "nightly_dags.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("nightly_dags")
 
 
 def test_each_task_is_a_use_case_that_the_scheduler_may_run(nightly_file):

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from catalog.stores import audit as audit_store
 from catalog.stores import keyed_calls
-from connectors.sinks.folder import read_receipt
+from connectors.sinks.folder import FolderSink, read_receipt
 from exchange.crypto import signature_holds, sm3
 from exchange.delivery import subscriptions, work
 from exchange.delivery.sending import safe_errors
@@ -158,6 +158,26 @@ def test_a_receipt_that_comes_later_is_awaited(hub, to_folder, publish, police):
     shown = subscriptions.show_subscription(hub, ADMIN, identifier)
     assert leak not in repr(shown) and shown.batches[0]["receipt"]["errors"] == [{"code": "OTHER", "row_guid": ""}]
     assert work.run(hub, ADMIN, identifier, grants=standing()).rows == 1
+
+
+@pytest.mark.parametrize("receipt", ["none", "file"])
+def test_a_receipt_that_comes_before_the_answer_stands(hub, to_folder, monkeypatch, receipt):
+    """A consumer may hand its receipt in while the sending still waits: the batch is closed once, with that receipt."""
+    identifier, _ = to_folder(receipt=receipt)
+    number = work.prepare(hub, ADMIN, identifier, grants=standing())
+    deliver = FolderSink.deliver
+
+    def answered_late(self, shipment, gate, faults):
+        answer = deliver(self, shipment, gate, faults)
+        subscriptions.hand_in_receipt(hub, ADMIN, identifier, Receipt(number, 38, 2))
+        return answer
+
+    monkeypatch.setattr(FolderSink, "deliver", answered_late)
+    done = work.send(hub, ADMIN, identifier, grants=standing())
+    assert (done.state, done.accepted, done.rejected) == ("acknowledged", 38, 2)
+    with hub.transaction() as connection:
+        log = [each.event.detail["use_case"] for each in audit_store.read(connection)]
+    assert (log.count("delivery.receipt"), log.count("delivery.confirm")) == (1, 1)
 
 
 def test_a_receipt_that_does_not_add_up_is_refused(hub, to_folder):

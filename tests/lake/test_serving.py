@@ -1,4 +1,4 @@
-"""Serving tables on a real PostgreSQL: loads, change sets, stale marks and look-ups."""
+"""Serving tables on a real PostgreSQL: loads, change sets, stale marks and what look-ups find in them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,8 +10,9 @@ from lake.changeset import derive, derive_rollback
 from lake.serving import Serving, side_name, table_name
 from lake.settle import settle
 from lake.staging import Staging
-from schemas.errors import NotFound, StateError, StorageError
+from schemas.errors import StateError, StorageError
 from tests.lake.people import MARRIAGES, PEOPLE, Hub, as_read, coder_of, item, marriage, person, stage
+from tests.reading import served_rows
 
 NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 
@@ -45,13 +46,9 @@ class Served:
         """Returns the served rows, opened, and checks them against the lake."""
         with self.engine.connect() as connection:
             state = self.serving.state(connection, self.hub.entry.dataset)
-            name = f"serving.{table_name(self.hub.entry.dataset)}"
-            keys = [row[0] for row in connection.exec_driver_sql(f"SELECT key_hash FROM {name}")]
-            tables = [self.serving.lookup_row(connection, self.hub.entry.dataset, key) for key in keys]
+            table = served_rows(connection, state.layout)
         assert state.version == self.hub.version
-        opened = [
-            row for t in tables for b in t.to_batches() for row in self.hub.coder.decode(b, state.layout).to_pylist()
-        ]
+        opened = [row for b in table.to_batches() for row in self.hub.coder.decode(b, state.layout).to_pylist()]
         assert sorted(opened, key=str) == self.hub.rows()
         return sorted(opened, key=str)
 
@@ -131,25 +128,17 @@ def test_a_reload_keeps_stale_marks(served):
     assert {row["added"] for row in served.rows()} == {"x", None}
 
 
-def test_look_up_by_every_person_and_body(hub, empty_database_url):
-    """A look-up by any subject finds 0…n rows, by chosen items or all of them."""
+def test_every_person_and_body_has_its_hash_in_its_own_column(hub, empty_database_url):
+    """Whoever a row names stands in the column of the item that names it, and look-ups have an index for each."""
     served = Served(Hub(hub.root, MARRIAGES, hub.duck), empty_database_url)
-    person_one = marriage(1)["first_id"]
-    served.sync([marriage(1), marriage(2), marriage(3, second_id=person_one)])
-    coder = coder_of(MARRIAGES)
+    rows = [marriage(1), marriage(2), marriage(3, second_id=marriage(1)["first_id"])]
+    served.sync(rows)
+    hashed = coder_of(MARRIAGES).lookup_hash
     with served.engine.connect() as connection:
-
-        def found(hash_, items=None, **more):
-            return served.serving.lookup(connection, "marriages", items, hash_, **more)
-
-        both = found(coder.lookup_hash("111", person_one))
-        assert both.num_rows == 2
-        assert both.column_names[-2:] == ["version", "stale_since"]
-        assert found(coder.lookup_hash("111", person_one), ["first_id"]).num_rows == 1
-        assert found(coder.lookup_hash("001", "11620400XX00A0013M")).num_rows == 3
-        assert found(coder.lookup_hash("001", "11620400XX00A0013M"), limit=2).num_rows == 2
-        assert found(coder.lookup_hash("111", "620402199003079878")).num_rows == 0
-        assert found(coder.lookup_hash("111", person_one), ["registered"]).num_rows == 0
+        table = served_rows(connection, served.serving.state(connection, "marriages").layout)
+        for item_name, doc_type in (("first_id", "111"), ("second_id", "111"), ("unit_code", "001")):
+            wanted = sorted(hashed(doc_type, row[item_name]) for row in rows)
+            assert sorted(table[f"s_{item_name}"].to_pylist()) == wanted
         connection.exec_driver_sql("SET enable_seqscan = off")
         where = "s_first_id = '\\x00' OR s_second_id = '\\x00'"
         plan = connection.exec_driver_sql(f"EXPLAIN SELECT * FROM serving.marriages WHERE {where}").all()
@@ -226,12 +215,10 @@ def test_rollback_is_served(served):
     assert served.rows() == as_read(PEOPLE, [person(n) for n in range(10)])
 
 
-def test_an_unpublished_dataset_is_not_found(served):
-    """A look-up without a serving table says so; preparing nothing serves nothing; unprepared is an error."""
+def test_an_unpublished_dataset_serves_nothing(served):
+    """Without a serving table there is no state; preparing nothing serves nothing; unprepared is an error."""
     with served.engine.begin() as connection:
         assert served.serving.state(connection, "people") is None
-        with pytest.raises(NotFound, match="尚未发布"):
-            served.serving.lookup(connection, "people", None, b"x")
         with pytest.raises(StateError, match="尚未准备"):
             served.serving.apply(connection, "run", 1)
     staging = stage(Staging(served.hub.root, "people", "none"), served.hub.coder, PEOPLE, [])
@@ -256,12 +243,3 @@ def test_a_server_that_is_down_is_transient(hub):
     with pytest.raises(StorageError) as caught:
         serving.prepare(hub.table, staging, run_id="run", version=1, faults=hub.faults)
     assert "secret" not in str(caught.value)
-
-
-def test_a_table_can_be_dropped(served):
-    """Dropping removes the table inside the caller's transaction; dropping nothing is no error."""
-    served.sync([person(1)])
-    with served.engine.begin() as connection:
-        served.serving.drop(connection, "people")
-        served.serving.drop(connection, "people")
-        assert served.serving.state(connection, "people") is None

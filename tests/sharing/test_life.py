@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from catalog.stores import share_requests as store
 from exchange.sharing import decisions, disputes, drift, grants, requests, views
@@ -25,6 +25,7 @@ from tests.sharing.conftest import (
     STRANGER,
     content,
     granted,
+    monday,
     sent,
     terms,
     written,
@@ -361,3 +362,20 @@ def test_nothing_of_an_approval_stays_when_its_transaction_fails(city, monkeypat
             decisions.approve(city, HEAD, number)
     assert binding(city) == [] and stored(city, number).stage == "provider_final"
     assert decisions.approve(city, HEAD, number).grant
+
+
+@pytest.mark.parametrize("shown", [views.list_requests, views.inbox, views.overdue])
+def test_a_list_asks_the_database_as_often_for_ten_requests_as_for_three(city, shown):
+    """The departments within reach are read for the list, not for each request."""
+    statements = []
+    event.listen(city.engine.connection, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    counted = {}
+    for more in (3, 7):
+        for _ in range(more):
+            sent(city)
+        late = replace(city, clock=monday())
+        late.clock.forward(days=60)
+        statements.clear()
+        found = len(shown(late, CHIEF))
+        counted[found] = len(statements)
+    assert set(counted) == {3, 10} and counted[3] == counted[10] > 0
