@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Collection
 from inspect import Parameter
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ConfigDict, ValidationError, create_model
+from starlette.requests import ClientDisconnect
 
 _NOT_JSON = {"type": "json_invalid", "loc": ("body",)}
 
@@ -30,15 +31,16 @@ class Reading:
     async def values(self, request: Request) -> dict[str, Any]:
         """Returns the values by name, `desk` among them; raises RequestValidationError, which names fields only."""
         found: dict[str, Any] = {"desk": await self._who(request)}
-        content = await request.body()
         if not _is_json(request.headers.get("content-type", "")):
             raise RequestValidationError([_NOT_JSON])
         try:
-            body = self._body.model_validate_json(content)
+            body = self._body.model_validate_json(await request.body())
         except ValidationError as error:
             wrong = error.errors(include_url=False, include_context=False, include_input=False)
-            unreadable = any(each["type"] == "json_invalid" for each in wrong)
-            raise RequestValidationError([_NOT_JSON] if unreadable else wrong) from None
+            # Without a place: it cannot be read, or is JSON but no object.
+            raise RequestValidationError(wrong if all(each["loc"] for each in wrong) else [_NOT_JSON]) from None
+        except ClientDisconnect:
+            raise HTTPException(400) from None
         for name in self._names:
             found[name] = getattr(body, name)
         for name in self._in_path:

@@ -137,3 +137,20 @@ def test_the_doctor_names_an_unmigrated_database(empty_database_url, tmp_path):
     """An empty database is reported as one that the next command migrates."""
     found = {f.name: f for f in doctor.examine(Settings(var=tmp_path, database_url=empty_database_url))}
     assert "空库" in found["结构版本"].says
+
+
+def test_a_dropped_connection_shows_with_the_statement_and_no_second_time(settings):
+    """Single statements ask nobody whether the connection lives: the first fails when it is gone, the next is fresh."""
+    with open_hub(settings) as opened:
+        with opened.statements() as connection:
+            first = connection.execute(text("select pg_backend_pid()")).scalar_one()
+        with opened.transaction() as connection:
+            assert connection.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": first}).scalar_one()
+        with pytest.raises(StorageError), opened.statements() as connection:
+            connection.execute(text("select 1"))
+        with opened.statements() as connection:
+            assert connection.execute(text("select pg_backend_pid()")).scalar_one() != first
+            connection.execute(text("create temporary table kept (n int)"))
+            connection.execute(text("insert into kept values (1)"))
+        with opened.statements() as connection:
+            assert connection.execute(text("select n from kept")).scalars().all() == [1]
