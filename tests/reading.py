@@ -5,13 +5,15 @@ select(hub, "select count(*) n from person")
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection
+import pyarrow.compute as pc
+from sqlalchemy import Connection, or_
 from sqlalchemy import select as select_from
 
 from catalog.stores import datasets as store
@@ -51,25 +53,43 @@ def look_up(hub: Hub, dataset: str, key: str, version: int | None = None) -> Fou
             state = Serving(hub.database_url).state(connection, dataset)
             assert state is not None, f"{dataset} is not served"
             version, layout = state.version, state.layout
-            table = served_rows(connection, layout)
+            asked = _asked(layout, coder, key)
+            table = served_rows(connection, layout, asked)
         else:
             at_rest = _lake(hub, connection, dataset, version)
-            layout, table = at_rest.layout, at_rest.read().read_all()
-    asked, opened = candidates(layout, coder, key), []
+            layout = at_rest.layout
+            asked = _asked(layout, coder, key)
+            table = at_rest.read().read_all()
+            held = [pc.is_in(table[column], pa.array(hashes, pa.binary())) for column, hashes in asked.items()]
+            table = table.filter(reduce(pc.or_, held))
+    opened = []
     for batch in table.combine_chunks().to_batches():
         for row, values in zip(batch.to_pylist(), coder.decode(batch, layout).to_pylist(), strict=True):
-            names = [n for each in asked for n in each.items if row.get(subject_column(n)) == each.key_hash]
+            names = [column.removeprefix("s_") for column, hashes in asked.items() if row[column] in hashes]
             roles = dict.fromkeys(entry.item(name).subject.role for name in names)
-            if roles:
-                opened.append(Row(tuple(roles), values, row.get("stale_since")))
+            opened.append(Row(tuple(roles), values, row.get("stale_since")))
     return Found(version, tuple(opened))
 
 
-def served_rows(connection: Connection, layout: Layout) -> pa.Table:
-    """Returns all rows of a serving table, at rest as they are served."""
+def _asked(layout: Layout, coder: RowCoder, key: str) -> dict[str, list[bytes]]:
+    """Returns the hashes that the key may have, by the column that can hold them."""
+    found: dict[str, list[bytes]] = {}
+    for each in candidates(layout, coder, key):
+        for item in each.items:
+            found.setdefault(subject_column(item), []).append(each.key_hash)
+    return found
+
+
+def served_rows(
+    connection: Connection, layout: Layout, asked: Mapping[str, Collection[bytes]] | None = None
+) -> pa.Table:
+    """Returns rows of a serving table, at rest as they are served: all, or those with one of the hashes."""
     schema = layout.served_schema
-    found = connection.execute(select_from(served_table(table_name(layout.dataset), schema.names)))
-    return pa.Table.from_pylist([dict(row) for row in found.mappings()], schema)
+    served = served_table(table_name(layout.dataset), schema.names)
+    query = select_from(served)
+    if asked is not None:
+        query = query.where(or_(*(served.c[column].in_(hashes) for column, hashes in asked.items())))
+    return pa.Table.from_pylist([dict(row) for row in connection.execute(query).mappings()], schema)
 
 
 def select(hub: Hub, sql: str, version: int | None = None) -> list[dict[str, Any]]:
