@@ -60,7 +60,8 @@ def _install() -> int:
         sys.stderr.write("无法建立虚拟环境，请安装 python3-venv（no virtual environment: install python3-venv）\n")
         return 1
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for what in (["-r", "requirements.txt"], ["--no-deps", "--no-build-isolation", "-e", "."]):
+    # The lock names every package: without its own search pip is done in half the time.
+    for what in (["--no-deps", "-r", "requirements.txt"], ["--no-deps", "--no-build-isolation", "-e", "."]):
         done = subprocess.run([*pip, *what], cwd=ROOT, check=False)
         if done.returncode:
             sys.stderr.write("依赖安装失败，原因见上；修复后再次运行（installing failed, see above; then run again）\n")

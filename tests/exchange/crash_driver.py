@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
+
 import connectors.registry
 import connectors.sources.file
 import connectors.sources.postgres
@@ -15,7 +17,8 @@ from exchange.settings import Settings
 from schemas.errors import HubError
 
 ADMIN = Actor("tester", frozenset({"administrator"}))
-assert connectors.registry, connectors.sources
+assert psycopg, connectors.registry
+assert connectors.sources
 
 
 @dataclass

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -204,7 +205,7 @@ def test_state_ticket_and_time_are_checked(browser, clock):
 def test_a_silent_issuer_is_said(hub, clock, tmp_path):
     """When nobody answers, the sign-in page says so and passwords still work."""
     silent = hub.settings.model_copy(update={"oidc_issuer": f"http://127.0.0.1:{_free_port()}"})
-    app = create_app(type(hub)(silent, hub.database_url, hub.engine, hub.crypto, hub.clock, hub.faults))
+    app = create_app(replace(hub, settings=silent))
     with TestClient(app, follow_redirects=False) as client:
         page = client.get("/sign-in/single")
         assert "没有应答" in page.text and "口令" in page.text
