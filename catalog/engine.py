@@ -12,7 +12,7 @@ def make_engine(url: str, *, pool_size: int = KEPT, each_alone: bool = False) ->
     """Opens an engine on psycopg; statements of one transaction see one time zone, UTC.
 
     `each_alone`: every statement is a transaction of its own, and a connection is not asked first whether it lives:
-    that costs a call by key more than its rows. Who uses it tries again once (exchange/keyed/calls.py).
+    that costs a call by key as much as its rows. Who uses it tries again once (exchange/keyed/calls.py).
     """
     return create_engine(
         with_driver(url),

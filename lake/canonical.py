@@ -106,7 +106,7 @@ def unpack(packed: Sequence[bytes], kinds: Sequence[pa.DataType]) -> list[pa.Arr
 
 
 def _unpack_few(packed: Sequence[bytes], kinds: Sequence[pa.DataType]) -> list[pa.Array]:
-    """Does the same row by row: for one row in a tenth of the time that the calls over arrays take."""
+    """Does the same row by row: for one row the calls over arrays take three times as long."""
     forms = [_form(kind) for kind in kinds]
     width = sum(1 + (4 if form.width is None else form.width) for form in forms)
     cells: list[list[bytes | None]] = [[] for _ in forms]
@@ -132,8 +132,14 @@ def _unpack_few(packed: Sequence[bytes], kinds: Sequence[pa.DataType]) -> list[p
 def _few(values: list[bytes | None], kind: pa.DataType, form: _Form) -> pa.Array:
     if form.tag == 3:
         return pa.array([None if value is None else _texts(value) for value in values], kind)
-    if form.width is None:
-        return pa.array(values, pa.large_binary()).cast(kind)
+    if form.tag == 2:
+        return pa.array(values, kind)
+    if form.tag == 1:
+        try:
+            return pa.array([None if value is None else value.decode() for value in values], kind)
+        except UnicodeDecodeError:
+            raise _foreign() from None
+    assert form.width is not None  # noqa: S101 - only texts, bytes and lists vary
     raw = b"".join(bytes(form.width) if value is None else value for value in values)
     return _read_fixed(np.frombuffer(raw, np.uint8), np.array([v is not None for v in values], bool), kind, form)
 

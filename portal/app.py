@@ -39,7 +39,7 @@ def create_app(hub: Hub) -> FastAPI:
     app.state.hub = hub
     app.mount("/static", StaticFiles(directory=_FOLDER / "static"), name="static")
     # A path is compared with one route after the other, hundreds of them: the calls by key come first. The routes are
-    # taken as they are: including a router makes each of them anew, which took seconds with every start.
+    # taken as they are: including a router makes each of them anew, which took over a second.
     for package in (api, pages):
         for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda each: (each.name != "keyed", each.name)):
             module = importlib.import_module(f"{package.__name__}.{found.name}")

@@ -60,7 +60,7 @@ def _install() -> int:
         sys.stderr.write("无法建立虚拟环境，请安装 python3-venv（no virtual environment: install python3-venv）\n")
         return 1
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    # The lock names every package: without its own search pip is done in half the time.
+    # The lock names every package: pip has nothing to look for.
     for what in (["--no-deps", "-r", "requirements.txt"], ["--no-deps", "--no-build-isolation", "-e", "."]):
         done = subprocess.run([*pip, *what], cwd=ROOT, check=False)
         if done.returncode:
